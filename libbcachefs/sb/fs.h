@@ -1,0 +1,120 @@
+/*
+ * struct bch_fs: one open filesystem, and struct bch_dev: one of its members.
+ *
+ * The lowest floor with state owns them; the floors above hang what is theirs on opaque pointers
+ * (c->btree, c->journal ...), so that no header of a higher floor is needed here. All numbers are
+ * in the machine's byte order; sizes are in sectors of 512 bytes unless they say bytes.
+ */
+#ifndef _BCH_SB_FS_H
+#define _BCH_SB_FS_H
+
+#include "format/bkey.h"
+#include "format/btree.h"
+#include "util/printbuf.h"
+
+#define BCH_MAX_DEVS	255 /* slots that nr_devices can count; 1.13 uses 64 */
+#define BCH_DEV_INVALID 255 /* in pointers: the device is gone for good */
+
+struct block_device;
+struct bch_sb;
+struct bch_sb_handle;	/* sb/super.h: one superblock in memory */
+struct bch_opts;	/* sb/opts.h */
+struct bch_crypt_key;	/* sb/crypt.h */
+struct bch_btree_state; /* btree/ */
+struct bch_journal;	/* journal/ */
+
+/* A member slot as the filesystem's superblock describes it (spec 01 section 11.2). */
+struct bch_member_info {
+	u8 uuid[16];
+	bool alive; /* the slot is in use */
+	u64 nbuckets;
+	u16 first_bucket;
+	u32 bucket_size; /* sectors */
+	u16 group;	 /* label index + 1, 0: none */
+	u8 state;	 /* rw, ro, failed, spare */
+	u8 data_allowed; /* bits: data types */
+	u8 durability;
+	bool discard;
+	bool freespace_initialized;
+	u8 btree_bitmap_shift;
+	u64 btree_allocated_bitmap;
+	u64 seq;
+	u64 last_mount;
+};
+
+struct bch_dev {
+	struct bch_fs *fs;
+	u8 idx;
+	struct bch_member_info mi;
+	/* The rest only when online: */
+	struct block_device *bdev; /* NULL: offline */
+	struct bch_sb_handle *sb;  /* as read from this device */
+	char *path;
+	const char *name;	   /* last component of path, in messages */
+	u8 *bucket_gens;	   /* mi.nbuckets of them, or NULL: all 0 */
+	u64 read_errors, csum_errors; /* seen since opening */
+};
+
+struct bch_fs {
+	struct bch_sb_handle *sb; /* the newest superblock of all members */
+	struct bch_opts *opts;
+	const char *name;	  /* in messages: first path, or uuid */
+
+	/* Decoded from the superblock: */
+	u8 uuid[16], user_uuid[16];
+	u16 version, version_min;
+	u64 features[2], compat[2];
+	bool clean, initialized, encrypted;
+	u16 block_sectors;
+	u32 btree_node_sectors;
+	u32 encoded_extent_max; /* sectors */
+	u8 meta_csum_opt;	/* option value: none crc32c crc64 xxhash */
+	unsigned nr_devices;	/* slots */
+	struct bch_dev *devs[BCH_MAX_DEVS + 1]; /* NULL: slot not in use */
+
+	struct bch_crypt_key *key; /* NULL: not encrypted, or locked */
+
+	/* States of the floors above. */
+	struct bch_btree_state *btree;
+	struct bch_journal *journal;
+
+	/* Messages for the user, one line each without newline; NULL: stderr. */
+	void (*log)(struct bch_fs *c, const char *line);
+	/* Something could not be read, or was dropped: commands end with status 4. */
+	u64 nr_errors;
+	bool nochanges;
+};
+
+void bch_log(struct bch_fs *c, const char *fmt, ...) __printf(2, 3);
+
+/* The member in slot @idx (online or not), or NULL. */
+static inline struct bch_dev *bch_dev(const struct bch_fs *c, unsigned idx)
+{
+	return idx < ARRAY_SIZE(c->devs) ? c->devs[idx] : NULL;
+}
+
+static inline bool bch_dev_online(const struct bch_dev *ca)
+{
+	return ca && ca->bdev;
+}
+
+static inline size_t bch_node_bytes(const struct bch_fs *c)
+{
+	return (size_t)c->btree_node_sectors << 9;
+}
+
+static inline size_t bch_block_bytes(const struct bch_fs *c)
+{
+	return (size_t)c->block_sectors << 9;
+}
+
+/* First 8 bytes of the internal uuid: nodes and journal entries derive their magic from it. */
+static inline u64 bch_uuid_lo(const struct bch_fs *c)
+{
+	u64 v;
+
+	__builtin_memcpy(&v, c->uuid, sizeof(v));
+	return le64_to_cpu((__le64)v);
+}
+
+#endif
