@@ -1,0 +1,41 @@
+/*
+ * Opening a filesystem from its devices: choose the newest superblock, check membership, load the
+ * key, find the roots, apply the journal overlay (spec 01 section 17, 04 section 12). So far only
+ * for reading: no byte of any device changes.
+ */
+#ifndef _BCH_INIT_OPEN_H
+#define _BCH_INIT_OPEN_H
+
+#include "sb/csum.h"
+#include "sb/fs.h"
+
+struct bch_open_args {
+	bool degraded;		  /* open though members are missing, if no data is lost */
+	bool very_degraded;	  /* ... even if data is lost */
+	bool no_splitbrain_check;
+	bool no_journal;	  /* roots of the newest journal entry, but no overlay of its keys */
+	bool journal_only;	  /* stop after reading the journal */
+	bool read_entire_journal; /* also entries that are no longer dirty */
+	bool nostart;		  /* stop after membership and key: no journal, no roots */
+	u64 memory;		  /* bytes for the node cache; 0: default */
+	/*
+	 * Asked for the master key of an encrypted filesystem; 0 or a negative error. NULL: the
+	 * open fails with no_encryption_key.
+	 */
+	int (*get_key)(struct bch_fs *c, struct bch_crypt_key *key, void *arg);
+	void *get_key_arg;
+	void (*log)(struct bch_fs *c, const char *line);
+};
+
+/*
+ * Open @nr devices as one filesystem. On failure a negative error and a sentence in @err.
+ * The caller closes with bch_fs_close().
+ */
+int bch_fs_open(struct bch_fs **c, char *const *paths, unsigned nr,
+		const struct bch_open_args *args, struct printbuf *err);
+void bch_fs_close(struct bch_fs *c);
+
+/* Register key types and superblock sections; called by bch_fs_open(), may be called before. */
+void bch_engine_init(void);
+
+#endif
