@@ -37,9 +37,6 @@ struct cli_cmd {
 	int (*run)(const struct cli_cmd *cmd, int argc, char **argv);
 };
 
-/* The commands, ends with NULL (bcachefs.c). */
-extern const struct cli_cmd *const cli_commands[];
-
 /*
  * Walk over the words of a command. Options and operands may be mixed; "--" ends options; long
  * options may be cut to a unique prefix; --help is handled here.
@@ -78,10 +75,10 @@ void cli_usage_error(const struct cli_cmd *cmd, const char *fmt, ...)
 void cli_die(const struct cli_cmd *cmd, const char *fmt, ...)
 	__printf(2, 3) __attribute__((noreturn));
 
-/* Help of one command, of all, and the man page's command sections (scdoc). */
+/* Help of one command, of all in a table that ends with NULL, and their manual (scdoc). */
 void cli_help(struct printbuf *out, const struct cli_cmd *cmd);
-void cli_main_help(struct printbuf *out);
-void cli_man(struct printbuf *out);
+void cli_main_help(struct printbuf *out, const struct cli_cmd *const *commands);
+void cli_man(struct printbuf *out, const struct cli_cmd *const *commands);
 
 /* Write all of @out to stdout and forget it; a full disk or closed pipe ends the program. */
 void cli_flush(struct printbuf *out);

@@ -17,7 +17,6 @@ static void newline(struct json *j)
 static void quoted(struct json *j, const char *s, size_t n)
 {
 	size_t i, run = 0;
-	char esc[8];
 
 	prt_bytes(j->out, "\"", 1);
 	for (i = 0; i < n; i++) {
@@ -27,14 +26,13 @@ static void quoted(struct json *j, const char *s, size_t n)
 			continue;
 		prt_bytes(j->out, s + run, i - run);
 		if (c == '"' || c == '\\')
-			scnprintf(esc, sizeof(esc), "\\%c", c);
+			prt_printf(j->out, "\\%c", c);
 		else if (c == '\n')
-			scnprintf(esc, sizeof(esc), "\\n");
+			prt_str(j->out, "\\n");
 		else if (c == '\t')
-			scnprintf(esc, sizeof(esc), "\\t");
+			prt_str(j->out, "\\t");
 		else
-			scnprintf(esc, sizeof(esc), "\\u%04x", c);
-		prt_bytes(j->out, esc, strlen(esc));
+			prt_printf(j->out, "\\u%04x", c);
 		run = i + 1;
 	}
 	prt_bytes(j->out, s + run, n - run);
