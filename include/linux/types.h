@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 #include_next <linux/types.h>
+#include <linux/compiler.h>
 
 typedef __u8 u8;
 typedef __u16 u16;
@@ -20,17 +21,24 @@ typedef __s64 s64;
 typedef unsigned int gfp_t;
 typedef u64 sector_t; /* sectors of 512 bytes */
 
-#define __packed	__attribute__((packed))
-#define __aligned(x)	__attribute__((aligned(x)))
-#define __maybe_unused	__attribute__((unused))
-#define __must_check	__attribute__((warn_unused_result))
-#define __printf(a, b)	__attribute__((format(printf, a, b)))
-#define __cold		__attribute__((cold))
-#ifndef __always_inline
-#define __always_inline inline __attribute__((always_inline))
-#endif
-#define noinline	__attribute__((noinline))
-#define likely(x)	__builtin_expect(!!(x), 1)
-#define unlikely(x)	__builtin_expect(!!(x), 0)
+typedef struct {
+	int counter;
+} atomic_t;
+
+typedef struct {
+	s64 counter;
+} atomic64_t;
+
+struct list_head {
+	struct list_head *next, *prev;
+};
+
+struct hlist_head {
+	struct hlist_node *first;
+};
+
+struct hlist_node {
+	struct hlist_node *next, **pprev;
+};
 
 #endif
