@@ -1,5 +1,6 @@
 /* Tables of names and properties made from the X macros of format/. */
 #include "format/bkey.h"
+#include "format/enums.h"
 #include "format/errcode.h"
 
 const char *const bch_bkey_type_names[] = {
@@ -33,3 +34,56 @@ const u64 bch_btree_key_types[] = {
 	BCH_BTREE_IDS()
 #undef x
 };
+
+const char *const bch_data_type_names[] = {
+#define x(name, nr) [nr] = #name,
+	BCH_DATA_TYPES()
+#undef x
+	NULL
+};
+
+const char *const bch_compression_type_names[] = {
+#define x(name, nr) [nr] = #name,
+	BCH_COMPRESSION_TYPES()
+#undef x
+	NULL
+};
+
+const char *const bch_compression_opt_names[] = {
+#define x(name, nr) [nr] = #name,
+	BCH_COMPRESSION_OPTS()
+#undef x
+	NULL
+};
+
+const char *const bch_csum_opt_names[] = {
+#define x(name, nr) [nr] = #name,
+	BCH_CSUM_OPTS()
+#undef x
+	NULL
+};
+
+const char *const bch_str_hash_type_names[] = {
+#define x(name, nr) [nr] = #name,
+	BCH_STR_HASH_TYPES()
+#undef x
+	NULL
+};
+
+const char *const bch_member_state_names[] = {
+#define x(name, nr) [nr] = #name,
+	BCH_MEMBER_STATES()
+#undef x
+	NULL
+};
+
+static const char *const d_type_names[] = {
+#define x(name, nr) [nr] = #name,
+	BCH_D_TYPES()
+#undef x
+};
+
+const char *bch_d_type_name(unsigned d_type)
+{
+	return d_type < ARRAY_SIZE(d_type_names) ? d_type_names[d_type] : NULL;
+}
