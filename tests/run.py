@@ -3,8 +3,9 @@
 
     run.py [--build DIR] CHECK...
 
-CHECK is `unit` (the C programs in DIR/tests/unit), `pytest` (tests/test_*.py with DIR/bcachefs) or
-`layers` (tests/check_layers.py). The last line is "N passed, N failed", with ", N skipped" when
+CHECK is `unit` (the C programs in DIR/tests/unit), `pytest` (tests/test_*.py with DIR/bcachefs),
+`layers` (tests/check_layers.py), `fuzz` (the programs in DIR/tests/fuzz, $FUZZ_SECONDS each) or
+`make:TARGET` (a target of the Makefile; its own count when it ends with one). The last line is "N passed, N failed", with ", N skipped" when
 something was skipped; the exit status is 0 only when nothing failed and something passed.
 """
 import argparse
@@ -77,18 +78,60 @@ def run_layers(build, counts):
     counts.add(int(status == 0), int(status != 0))
 
 
-CHECKS = {"unit": run_unit, "pytest": run_pytest, "layers": run_layers}
+def run_fuzz(build, counts):
+    """Each program from its seeds; finds go to DIR/fuzz/NAME and fail."""
+    for source in sorted(glob.glob(os.path.join(ROOT, "tests", "fuzz", "fuzz_*.c"))):
+        name = os.path.basename(source)[:-2]
+        corpus, finds = (os.path.join(build, "fuzz", name, d) for d in ("corpus", "finds"))
+        os.makedirs(corpus, exist_ok=True)
+        os.makedirs(finds, exist_ok=True)
+        subprocess.run([sys.executable, os.path.join(ROOT, "tests", "fuzz", "seeds.py"), name, corpus], check=True)
+        seconds = os.environ.get("FUZZ_SECONDS", "60")
+        r = subprocess.run([os.path.join(build, "tests", "fuzz", name), f"-max_total_time={seconds}", "-timeout=20",
+                            "-rss_limit_mb=2048", "-print_final_stats=1", f"-artifact_prefix={finds}/", corpus],
+                           cwd=ROOT, text=True, errors="replace", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT)
+        counts.add(int(r.returncode == 0), int(r.returncode != 0))
+        if r.returncode:
+            print("\n".join(r.stdout.splitlines()[-60:]))
+        runs = re.search(r"number_of_executed_units: (\d+)", r.stdout)
+        cover = re.findall(r"cov: (\d+)", r.stdout)
+        print(f"fuzz {name}: exit status {r.returncode}, {runs[1] if runs else 0} runs, "
+              f"{cover[-1] if cover else 0} edges")
+
+
+def run_make(build, counts, target):
+    print(f"== make {target}")
+    r = subprocess.Popen(["make", "--no-print-directory", target], cwd=ROOT, text=True, errors="replace",
+                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    last = None
+    for line in r.stdout:
+        print(line, end="")
+        last = COUNT.match(line) or last
+    if r.wait() == 0:
+        counts.add(*(int(n or 0) for n in last.groups()) if last else (1, 0))
+    else:
+        passed, failed, skipped = (int(n or 0) for n in last.groups()) if last else (0, 0, 0)
+        counts.add(passed, max(failed, 1), skipped)
+
+
+CHECKS = {"unit": run_unit, "pytest": run_pytest, "layers": run_layers, "fuzz": run_fuzz}
+COUNT = re.compile(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", default="build")
-    parser.add_argument("checks", nargs="+", choices=sorted(CHECKS))
+    parser.add_argument("checks", nargs="+")
     args = parser.parse_args()
     counts = Counts()
     sys.stdout.reconfigure(line_buffering=True)
     for name in args.checks:
-        CHECKS[name](os.path.abspath(args.build), counts)
+        kind, _, target = name.partition(":")
+        if kind == "make":
+            run_make(args.build, counts, target)
+        else:
+            CHECKS[name](os.path.abspath(args.build), counts)
     print(counts.line())
     return 1 if counts.failed or (not counts.passed and args.checks != ["unit"]) else 0
 
