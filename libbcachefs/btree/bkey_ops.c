@@ -6,8 +6,8 @@
 #include <linux/string.h>
 #include "btree/bkey.h"
 #include "btree/bkey_ops.h"
-#include "format/enums.h"
-#include "format/sb_errors_tmp.h"
+#include "format/sb_errors.h"
+#include "format/versions.h"
 #include "sb/fs.h"
 #include "util/json.h"
 #include "util/utf8.h"

@@ -1,38 +1,11 @@
 /*
  * Small enumerations that many structures share, and their names: x(name, number) (spec 03
- * section 3). Checksum types are in sb/csum.h.
+ * section 3). Data types are in format/data_type.h, checksum types in sb/csum.h.
  */
 #ifndef _BCH_FORMAT_ENUMS_H
 #define _BCH_FORMAT_ENUMS_H
 
 #include <linux/types.h>
-
-/* Versions of the format: major << 10 | minor. */
-#define BCH_VERSION(major, minor) ((u16)((major) << 10 | (minor)))
-
-/* What a bucket holds. The last one is newer than 1.13. */
-#define BCH_DATA_TYPES()	\
-	x(free, 0)		\
-	x(sb, 1)		\
-	x(journal, 2)		\
-	x(btree, 3)		\
-	x(user, 4)		\
-	x(cached, 5)		\
-	x(parity, 6)		\
-	x(stripe, 7)		\
-	x(need_gc_gens, 8)	\
-	x(need_discard, 9)	\
-	x(unstriped, 10)	\
-	x(multiple, 11)
-
-enum bch_data_type {
-#define x(name, nr) BCH_DATA_##name = nr,
-	BCH_DATA_TYPES()
-#undef x
-	BCH_DATA_NR
-};
-
-#define BCH_DATA_NR_1_13 11
 
 /* How an extent is compressed. */
 #define BCH_COMPRESSION_TYPES()	\
@@ -122,27 +95,11 @@ enum bch_d_type {
 	BCH_DT_NR
 };
 
-/* Member states; number 2 is called evacuating from 1.33 on. */
-#define BCH_MEMBER_STATES()	\
-	x(rw, 0)		\
-	x(ro, 1)		\
-	x(failed, 2)		\
-	x(spare, 3)
-
-enum bch_member_state {
-#define x(name, nr) BCH_MEMBER_STATE_##name = nr,
-	BCH_MEMBER_STATES()
-#undef x
-	BCH_MEMBER_STATE_NR
-};
-
 /* NULL-terminated tables (format/names.c); d_types has holes of NULL, use bch_d_type_name(). */
-extern const char *const bch_data_type_names[];
 extern const char *const bch_compression_type_names[];
 extern const char *const bch_compression_opt_names[];
 extern const char *const bch_csum_opt_names[];
 extern const char *const bch_str_hash_type_names[];
-extern const char *const bch_member_state_names[];
 
 /* NULL: no such type. */
 const char *bch_d_type_name(unsigned d_type);

@@ -1,5 +1,6 @@
 /* Tables of names and properties made from the X macros of format/. */
 #include "format/bkey.h"
+#include "format/data_type.h"
 #include "format/enums.h"
 #include "format/errcode.h"
 
@@ -66,13 +67,6 @@ const char *const bch_csum_opt_names[] = {
 const char *const bch_str_hash_type_names[] = {
 #define x(name, nr) [nr] = #name,
 	BCH_STR_HASH_TYPES()
-#undef x
-	NULL
-};
-
-const char *const bch_member_state_names[] = {
-#define x(name, nr) [nr] = #name,
-	BCH_MEMBER_STATES()
 #undef x
 	NULL
 };
