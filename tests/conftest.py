@@ -1,0 +1,69 @@
+"""Fixtures: the binary under test, image sets in a scratch folder, groups for the workers."""
+import os
+import shutil
+import sys
+import tempfile
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
+
+from imagesets import copy_sparse  # noqa: E402
+from tool import Tool  # noqa: E402
+
+os.environ["TZ"] = "UTC"
+SCRATCH = "BCACHEFS_TESTS_SCRATCH"
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "needs(command): skipped as long as the binary lacks the command")
+    if not hasattr(config, "workerinput"):  # the controller: its workers inherit the folder
+        os.environ[SCRATCH] = tempfile.mkdtemp(prefix="bcachefs-tests-")
+
+
+def pytest_unconfigure(config):
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(os.environ[SCRATCH], ignore_errors=True)
+
+
+def pytest_runtest_setup(item):
+    for mark in item.iter_markers("needs"):
+        for command in mark.args:
+            if command not in _tool.commands():
+                pytest.skip(f"command not built yet: {command}")
+
+
+_tool = Tool()
+
+
+@pytest.fixture(scope="session")
+def bcachefs():
+    return _tool
+
+
+@pytest.fixture(scope="session")
+def scratch():
+    """A folder for the session, shared by all workers, removed at its end."""
+    return os.environ[SCRATCH]
+
+
+@pytest.fixture
+def images(scratch):
+    """images(set): paths of the unpacked images, not to be written to."""
+    return lambda image_set: image_set.unpack(scratch)
+
+
+@pytest.fixture
+def tmp(scratch):
+    """A folder for one test."""
+    folder = tempfile.mkdtemp(dir=scratch)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def copies(scratch, tmp):
+    """copies(set): sparse copies of the images that a test may damage."""
+    def copy(image_set):
+        return [copy_sparse(p, os.path.join(tmp, os.path.basename(p))) for p in image_set.unpack(scratch)]
+    return copy
