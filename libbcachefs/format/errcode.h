@@ -61,7 +61,20 @@
 	x(EACCES, incorrect_passphrase)			\
 	x(EROFS, erofs_nochanges)			\
 	x(ENOSPC, ENOSPC_sb)				\
+	x(ENOSPC, ENOSPC_sb_journal)			\
+	x(ENOSPC, ENOSPC_sb_journal_seq_blacklist)	\
+	x(ENOSPC, ENOSPC_sb_quota)			\
+	x(ENOSPC, ENOSPC_sb_replicas)			\
+	x(ENOSPC, ENOSPC_sb_members)			\
+	x(ENOSPC, ENOSPC_sb_members_v2)			\
+	x(ENOSPC, ENOSPC_sb_crypt)			\
+	x(ENOSPC, ENOSPC_sb_downgrade)			\
 	x(ENOSPC, ENOSPC_disk_label_add)		\
+	x(EROFS, sb_not_downgraded)			\
+	x(EROFS, sb_version_not_writeable)		\
+	x(EIO, sb_write_dropped)			\
+	x(EBUSY, sb_modified_by_another)		\
+	x(EIO, sb_write_failed)				\
 	x(EINVAL, invalid)				\
 	x(EINVAL, invalid_bkey)				\
 	x(EIO, btree_node_read_err)			\
