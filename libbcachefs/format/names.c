@@ -3,6 +3,7 @@
 #include "format/data_type.h"
 #include "format/enums.h"
 #include "format/errcode.h"
+#include "format/extents.h"
 
 const char *const bch_bkey_type_names[] = {
 #define x(name, nr, ...) [nr] = #name,
@@ -81,3 +82,33 @@ const char *bch_d_type_name(unsigned d_type)
 {
 	return d_type < ARRAY_SIZE(d_type_names) ? d_type_names[d_type] : NULL;
 }
+
+const struct extent_entry_sizes extent_entry_sizes_known = {
+	.nr = EXTENT_ENTRY_NR,
+	.u64s = {
+#define x(name, nr, u64s) [nr] = u64s,
+		BCH_EXTENT_ENTRY_TYPES()
+#undef x
+	},
+};
+
+const char *const bch_extent_entry_names[] = {
+#define x(name, nr, u64s) [nr] = #name,
+	BCH_EXTENT_ENTRY_TYPES()
+#undef x
+	NULL
+};
+
+const char *const bch_reconcile_opt_names[] = {
+#define x(name, nr) [nr] = #name,
+	BCH_RECONCILE_OPTS()
+#undef x
+	NULL
+};
+
+const char *const bch_extent_error_names[] = {
+#define x(name, nr) [nr] = #name,
+	BCH_EXTENT_ERROR_REASONS()
+#undef x
+	NULL
+};

@@ -10,6 +10,7 @@
 
 #include "format/bkey.h"
 #include "format/btree.h"
+#include "format/extents.h"
 #include "util/printbuf.h"
 
 #define BCH_MAX_DEVS	255 /* slots that nr_devices can count; 1.13 uses 64 */
@@ -63,6 +64,10 @@ struct bch_fs {
 	/* Decoded from the superblock: */
 	u8 uuid[16], user_uuid[16];
 	u16 version, version_min;
+	u16 version_upgrade_complete;	/* form of derived btrees: <= version (spec 10 section 1.3) */
+	u8 extent_bp_shift;		/* of backpointer positions; 0: 10 */
+	u8 shard_inums_bits;		/* of inode numbers, from 1.18 on */
+	struct extent_entry_sizes extent_sizes; /* superblock section 16; nr 0: the known ones */
 	u64 features[2], compat[2];
 	bool clean, initialized, encrypted;
 	u16 block_sectors;
@@ -86,6 +91,12 @@ struct bch_fs {
 };
 
 void bch_log(struct bch_fs *c, const char *fmt, ...) __printf(2, 3);
+
+/* Words of each extent entry type; @c may be NULL. */
+static inline const struct extent_entry_sizes *bch_extent_sizes(const struct bch_fs *c)
+{
+	return c && c->extent_sizes.nr ? &c->extent_sizes : &extent_entry_sizes_known;
+}
 
 /* The member in slot @idx (online or not), or NULL. */
 static inline struct bch_dev *bch_dev(const struct bch_fs *c, unsigned idx)
