@@ -55,12 +55,15 @@ struct bkey {
 #define BKEY_U64s_MAX	  255
 #define BKEY_VAL_U64s_MAX (BKEY_U64s_MAX - BKEY_U64s)
 
-/* Head of any key in a bset, packed or not; fields follow from byte 3. */
+/*
+ * Head of any key in a bset, packed or not; fields follow from byte 3, in as many words as the
+ * format says. Never a variable of its own.
+ */
 struct bkey_packed {
 	u8 u64s;
 	u8 format;
 	u8 type;
-	u8 fields[sizeof(struct bkey) - 3];
+	u8 fields[];
 } __packed __aligned(8);
 
 /* An unpacked key with its value behind it. */
