@@ -60,16 +60,16 @@
 
 #define cpu_to_le16	htole16
 #define cpu_to_le32	htole32
-#define cpu_to_le64	htole64
+#define cpu_to_le64(v)	((__le64)htole64(v))
 #define le16_to_cpu	le16toh
 #define le32_to_cpu	le32toh
-#define le64_to_cpu	le64toh
+#define le64_to_cpu(v)	((u64)le64toh(v))
 #define cpu_to_be16	htobe16
 #define cpu_to_be32	htobe32
-#define cpu_to_be64	htobe64
+#define cpu_to_be64(v)	((__be64)htobe64(v))
 #define be16_to_cpu	be16toh
 #define be32_to_cpu	be32toh
-#define be64_to_cpu	be64toh
+#define be64_to_cpu(v)	((u64)be64toh(v))
 #define swab16		__builtin_bswap16
 #define swab32		__builtin_bswap32
 #define swab64		__builtin_bswap64

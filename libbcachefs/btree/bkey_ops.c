@@ -236,17 +236,25 @@ void bch_btree_id_to_text(struct printbuf *out, unsigned id)
 	prt_str(out, id < BTREE_ID_NR ? bch_btree_names[id] : "(unknown)");
 }
 
-void bch_name_or_unknown(struct printbuf *out, const char *const *names, unsigned nr,
-			 const char *what)
+const char *bch_name(const char *const *names, unsigned nr)
 {
 	unsigned i;
 
 	for (i = 0; names[i]; i++)
-		if (i == nr) {
-			prt_str(out, names[i]);
-			return;
-		}
-	prt_printf(out, "(unknown %s %u)", what, nr);
+		if (i == nr)
+			return names[i];
+	return NULL;
+}
+
+void bch_name_or_unknown(struct printbuf *out, const char *const *names, unsigned nr,
+			 const char *what)
+{
+	const char *name = bch_name(names, nr);
+
+	if (name)
+		prt_str(out, name);
+	else
+		prt_printf(out, "(unknown %s %u)", what, nr);
 }
 
 /* Positions from text */
@@ -308,6 +316,16 @@ void bch_bpos_to_json(struct json *j, const char *key, struct bpos p)
 	json_u64(j, "offset", p.offset);
 	json_u64(j, "snapshot", p.snapshot);
 	json_object_end(j);
+}
+
+void bch_json_name(struct json *j, const char *key, const char *const *names, unsigned nr)
+{
+	const char *name = bch_name(names, nr);
+
+	if (name)
+		json_str(j, key, name);
+	else
+		json_u64(j, key, nr);
 }
 
 /* Values that nobody can read, as hex in byte order. */

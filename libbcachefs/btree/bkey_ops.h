@@ -74,6 +74,8 @@ void bch_bkey_val_to_text(struct printbuf *out, const struct bch_fs *c, struct b
 /* The value alone, behind the ": "; not forced to UTF-8. */
 void bch_val_to_text(struct printbuf *out, const struct bch_fs *c, struct bkey_view k);
 void bch_btree_id_to_text(struct printbuf *out, unsigned id);
+/* names[nr], or NULL; @names ends with NULL and has no holes. */
+const char *bch_name(const char *const *names, unsigned nr);
 /* names[nr], or "(unknown <what> N)"; @names ends with NULL. */
 void bch_name_or_unknown(struct printbuf *out, const char *const *names, unsigned nr,
 			 const char *what);
@@ -84,6 +86,9 @@ void bch_bkey_to_json(struct json *j, const struct bch_fs *c, struct bkey_view k
 		      struct bkey_where where);
 /* A position as {inode, offset, snapshot}. */
 void bch_bpos_to_json(struct json *j, const char *key, struct bpos p);
+
+/* A string member names[nr]; a number if there is no such name. */
+void bch_json_name(struct json *j, const char *key, const char *const *names, unsigned nr);
 
 /* 0 also for a header that is shorter than it can be. */
 static inline unsigned bkey_val_u64s(const struct bkey *k)
