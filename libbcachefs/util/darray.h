@@ -42,7 +42,7 @@
 })
 
 #define darray_for_each(d, i)								\
-	for (__typeof__(&(d).data[0]) i = (d).data; i < (d).data + (d).nr; i++)
+	for (__typeof__((d).data + 0) i = (d).data; i < (d).data + (d).nr; i++)
 
 #define darray_last(d)	((d).data[(d).nr - 1])
 
