@@ -6,10 +6,13 @@ import tempfile
 
 import pytest
 
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
+HERE = os.path.dirname(os.path.realpath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "kernel")]
 
+import setup as kernel_setup  # noqa: E402
+import vm as kernel_vm  # noqa: E402
 from imagesets import copy_sparse  # noqa: E402
-from tool import Tool  # noqa: E402
+from tool import RealTool, Tool  # noqa: E402
 
 os.environ["TZ"] = "UTC"
 SCRATCH = "BCACHEFS_TESTS_SCRATCH"
@@ -67,3 +70,23 @@ def copies(scratch, tmp):
     def copy(image_set):
         return [copy_sparse(p, os.path.join(tmp, os.path.basename(p))) for p in image_set.unpack(scratch)]
     return copy
+
+
+def _available(get):
+    """The result of a function of tests/kernel; without network or qemu its tests are skipped, with the reason."""
+    try:
+        return get()
+    except kernel_setup.Unavailable as e:
+        pytest.skip(f"not available here: {e}")
+
+
+@pytest.fixture(scope="session")
+def real_tool():
+    return RealTool(_available(kernel_setup.real_tool))
+
+
+@pytest.fixture(scope="session")
+def vm():
+    """vm(script, images, ...): see tests/kernel/vm.py."""
+    _available(kernel_setup.kernel)
+    return kernel_vm.run

@@ -55,7 +55,7 @@ def run_pytest(build, counts):
         return
     env = dict(os.environ, BCACHEFS=os.environ.get("BCACHEFS", os.path.join(build, "bcachefs")), TZ="UTC")
     report = os.path.join(build, "pytest.xml")
-    cmd = [sys.executable, "-m", "pytest", "-q", "-n", env.get("PYTEST_WORKERS", "2"), "-p", "no:cacheprovider",
+    cmd = [sys.executable, "-m", "pytest", "-q", "-n", env.get("PYTEST_WORKERS", "2"), "--dist", "loadgroup", "-p", "no:cacheprovider",
            "-r", "fEs", f"--junitxml={report}", *env.get("PYTEST_ARGS", "").split(), "tests"]
     if os.path.exists(report):
         os.unlink(report)

@@ -20,6 +20,28 @@ class Result:
         return f"{' '.join(self.argv)}: status {self.status}\n{self.out[-2000:]}\n{self.err[-4000:]}"
 
 
+class RealTool:
+    """The real tool. Its format crashes now and then after its work is done."""
+
+    def __init__(self, argv):
+        self.argv = argv
+
+    def run(self, *args, input=None, timeout=300):
+        argv = [*self.argv, *map(str, args)]
+        stdin = {"input": input.encode()} if input is not None else {"stdin": subprocess.DEVNULL}
+        return Result(argv, subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout,
+                                           env={**os.environ, "TZ": "UTC"}, **stdin))
+
+    def format(self, make_images, *args, input=None):
+        """Format fresh images, which make_images() gives, again and again until it did not crash."""
+        for _ in range(8):
+            images = make_images()
+            r = self.run("format", *(str(a).format(*images) for a in args), input=input)
+            if r.status >= 0:
+                return r, images
+        raise AssertionError(f"the real format crashes: {r!r}")
+
+
 class Tool:
     """$BCACHEFS, or build/bcachefs."""
 
