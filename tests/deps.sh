@@ -5,6 +5,7 @@
 #   build   the tool                     test    the tests of `make check`
 #   lint    clang, clang-format, asan, tsan, fuzz          man     the manual page
 #   kernel  headers for `make kernel-objs`                 vm      qemu, for tests/kernel
+#   demo    what `make demo` needs besides
 set -eu
 
 build='gcc libc6-dev make pkg-config libblkid-dev uuid-dev libsodium-dev libssl-dev libzstd-dev
@@ -13,13 +14,14 @@ build='gcc libc6-dev make pkg-config libblkid-dev uuid-dev libsodium-dev libssl-
 test='python3 python3-pytest python3-pytest-xdist zstd'
 lint='clang llvm libclang-rt-dev clang-format'
 man='scdoc'
+demo='zstd'
 kernel='linux-headers-amd64'
 vm='qemu-system-x86 debian-archive-keyring xz-utils zstd util-linux'
 
 wanted=
 for group in ${@:-build test lint man kernel vm}; do
 	case $group in
-	build|test|lint|man|kernel|vm) eval "wanted=\"\$wanted \$$group\"" ;;
+	build|test|lint|man|demo|kernel|vm) eval "wanted=\"\$wanted \$$group\"" ;;
 	*) echo "deps.sh: no group named $group" >&2; exit 2 ;;
 	esac
 done

@@ -4,7 +4,6 @@ PYTHON		?= /usr/bin/python3
 RUN		= $(PYTHON) tests/run.py --build
 AGAIN		= $(MAKE) --no-print-directory
 FUZZ_SECONDS	?= 60
-BASH_COMPLETIONS ?= $(PREFIX)/share/bash-completion/completions
 
 ASAN_FLAGS	= -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 TSAN_FLAGS	= -fsanitize=thread -fno-omit-frame-pointer
@@ -60,7 +59,7 @@ bench: $(O)/bcachefs $(BENCH_BIN)
 	$(Q)set -e; for b in $(BENCH_BIN); do echo "== $${b##*/}"; $$b; done
 
 demo:
-	$(Q)tests/deps.sh build
+	$(Q)tests/deps.sh build demo
 	$(Q)$(AGAIN) all
 	$(Q)BCACHEFS=$(abspath $(O)/bcachefs) tests/demo.sh
 
@@ -74,14 +73,17 @@ format-check:
 
 man: $(O)/bcachefs.8
 
-$(O)/bcachefs.8: doc/bcachefs.8.scd
-	$(Q)mkdir -p $(@D)
-	$(Q)scdoc <$< >$@.new && mv $@.new $@
+# The frame from doc/, the commands from their own descriptions.
+$(O)/bcachefs.8: doc/bcachefs.8.scd $(O)/bcachefs
+	$(Q)$(O)/bcachefs --print-man >$@.commands
+	$(Q)sed -e '/^@COMMANDS@$$/{r $@.commands' -e 'd}' $< >$@.scd
+	$(Q)scdoc <$@.scd >$@.new && mv $@.new $@
 
 install: all
 	$(Q)install -D -m 755 $(O)/bcachefs $(DESTDIR)$(SBINDIR)/bcachefs
-	$(Q)for n in mkfs fsck mount mkfs.fuse fsck.fuse mount.fuse; do \
-		ln -sf bcachefs $(DESTDIR)$(SBINDIR)/$$n.bcachefs; done
+	$(Q)for n in mkfs:format mkfs.fuse:format fsck:fsck fsck.fuse:fsck mount:mount mount.fuse:fusemount; do \
+		! $(O)/bcachefs --help | grep -q "^  $${n#*:} " || \
+		ln -sf bcachefs $(DESTDIR)$(SBINDIR)/$${n%:*}.bcachefs; done
 	$(Q)if command -v scdoc >/dev/null; then $(AGAIN) man && \
 		install -D -m 644 $(O)/bcachefs.8 $(DESTDIR)$(MANDIR)/man8/bcachefs.8; fi
 

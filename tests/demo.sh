@@ -1,0 +1,58 @@
+#!/bin/sh
+# demo.sh: what the tool does, on image files in a scratch folder that is removed at the end.
+# $BCACHEFS is the binary (default: build/bcachefs).
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+bcachefs=${BCACHEFS:-$here/../build/bcachefs}
+dir=$(mktemp -d "${TMPDIR:-/tmp}/bcachefs-demo.XXXXXX")
+trap 'rm -rf "$dir"' EXIT
+cd "$dir"
+
+say() {
+	printf '\n\033[1m%s\033[0m\n' "$*"
+}
+# Shows a command, runs it, shows at most $lines lines of what it prints.
+show() {
+	printf '\n$ bcachefs %s\n' "$*"
+	"$bcachefs" "$@" >out || { status=$?; cat out; exit $status; }
+	head -n "$lines" out
+	total=$(wc -l <out)
+	[ "$total" -le "$lines" ] || echo "... ($total lines)"
+}
+
+say "An array of three devices, in files of 128, 128 and 256 MiB: a fast one, two slow ones, two copies of everything"
+truncate -s 128M fast slow1
+truncate -s 256M slow2
+lines=12
+show format --replicas=2 --compression=lz4 --background_compression=zstd --discard \
+	--label=ssd.fast fast --label=hdd.one slow1 --label=hdd.two slow2 \
+	--foreground_target=ssd --background_target=hdd --promote_target=ssd
+
+say "Its superblock, from one of the members: options, then the members"
+lines=100
+show show-super fast
+
+say "Where the copies of the superblock are"
+show show-super --fields=members_v2 --layout slow2
+
+say "A filesystem that a real kernel wrote (three devices, two copies, compressed)"
+for n in 0 1 2; do
+	zstd -qd --long=27 "$here/images/multi3/dev$n.img.zst" -o "dev$n"
+done
+lines=15
+show list -b dirents dev0 dev1 dev2
+show list -b extents dev0 dev1 dev2
+say "One key as a document for programs"
+lines=1
+show list -b inodes --json dev0 dev1 dev2
+
+say "The newest entries of its journal"
+lines=25
+show list_journal -n 2 dev0 dev1 dev2
+
+say "The same filesystem without one of its devices: the other copy serves"
+lines=3
+show list -b inodes dev0 dev1
+
+echo
+echo "demo: all done; the scratch folder is removed"
