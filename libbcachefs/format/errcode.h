@@ -83,6 +83,7 @@
 	x(EIO, btree_root_read_error)			\
 	x(EIO, csum_mismatch)				\
 	x(EINVAL, journal_entry_bad)			\
+	x(EINVAL, jset_unsupported_version)		\
 	x(EINVAL, journal_read_empty)
 
 enum bch_errcode {

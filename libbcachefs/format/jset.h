@@ -30,6 +30,9 @@ struct jset {
 	struct jset_entry start[];
 } __packed __aligned(8);
 
+/* Word 3 of the nonce of an entry; words 1 and 2 are its seq. */
+#define JSET_NONCE (3U << 28)
+
 #define JSET_CSUM_TYPE(flags) ((flags) & 0xf)
 #define JSET_BIG_ENDIAN	      (1U << 4)
 #define JSET_NO_FLUSH	      (1U << 5)
@@ -184,7 +187,7 @@ static inline struct jset_entry *jset_last(const struct jset *j)
 
 /* Walk over the sub-entries in [@start, @last): only after validation has bounded them. */
 #define for_each_jset_entry(e, _start, _last) \
-	for (struct jset_entry *e = (_start); e < (_last); e = jset_entry_next(e))
+	for (struct jset_entry *e = (_start), *_end = (void *)(_last); e < _end; e = jset_entry_next(e))
 
 /* The payload is whole unpacked keys. */
 static inline bool jset_entry_type_has_keys(unsigned type)
