@@ -26,8 +26,10 @@
 #define IMAGE_MAX_BSETS	  128
 
 struct image {
+	int fd;
 	const u8 *data;
 	size_t bytes;
+	u64 data_end;	   /* no hole between the last block looked at and here */
 	u64 magic;	   /* of btree nodes */
 	size_t node_bytes;
 	size_t block_bytes;
@@ -97,6 +99,7 @@ static inline int image_decompress(int in, off_t *bytes)
 static inline void image_close(struct image *img)
 {
 	munmap((void *)img->data, img->bytes);
+	close(img->fd);
 }
 
 static inline int image_open(struct image *img, const char *path)
@@ -117,8 +120,8 @@ static inline int image_open(struct image *img, const char *path)
 		fd = out;
 	}
 	img->bytes = st.st_size;
+	img->fd = fd;
 	img->data = mmap(NULL, img->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
-	close(fd);
 	if (img->data == MAP_FAILED || img->bytes < 8192)
 		return -EINVAL;
 	sb = (const void *)(img->data + 4096);
@@ -178,12 +181,31 @@ static inline bool image_node_at(const struct image *img, u64 offset, unsigned s
 	return n->nr > 0;
 }
 
-/* The first node at or behind byte *@at; *@at moves behind its first block. */
-static inline bool image_next_node(const struct image *img, u64 *at, struct image_node *n)
+/* The first block at or behind byte @at that is not in a hole. */
+static inline u64 image_skip_hole(struct image *img, u64 at)
 {
+	off_t data;
+
+	if (at < img->data_end)
+		return at;
+	data = lseek(img->fd, at, SEEK_DATA);
+	if (data < 0)
+		return img->bytes;
+	img->data_end = lseek(img->fd, data, SEEK_HOLE);
+	return data / IMAGE_BLOCK * IMAGE_BLOCK;
+}
+
+/* The first node at or behind byte *@at; *@at moves behind its first block. */
+static inline bool image_next_node(struct image *img, u64 *at, struct image_node *n)
+{
+	if (!*at)
+		img->data_end = 0;
 	for (; *at + img->node_bytes <= img->bytes; *at += IMAGE_BLOCK) {
 		u64 magic;
 
+		*at = image_skip_hole(img, *at);
+		if (*at + img->node_bytes > img->bytes)
+			break;
 		memcpy(&magic, img->data + *at + offsetof(struct btree_node, magic), 8);
 		if (magic == img->magic && image_node_at(img, *at, 0, n)) {
 			*at += IMAGE_BLOCK;
