@@ -289,7 +289,7 @@ extern const char *const bch_scrub_journal_names[];
 	  NULL, "SIZE", "size of a bucket")						\
 	x(durability, u8, OPT_UINT, OPT_DEVICE | OPT_PLUS1, 0, 4, 1,			\
 	  STORE_MEMBER(durability), NULL, "N", "how many copies one copy here counts for") \
-	x(data_allowed, u8, OPT_BITS, OPT_DEVICE, 0, 0, 0x1c, STORE_MEMBER(data_allowed), \
+	x(data_allowed, u8, OPT_BITS, OPT_DEVICE, 0, 32, 0x1c, STORE_MEMBER(data_allowed), \
 	  bch_data_type_names, "TYPES", "kinds of data allowed here: journal, btree, user") \
 	x(btree_node_prefetch, u8, OPT_BOOL, OPT_FS | OPT_MOUNT | OPT_RUNTIME,		\
 	  0, 2, 1, STORE_NONE, NULL, NULL, "read nodes ahead")				\
