@@ -11,6 +11,7 @@
 #define _BCH_FORMAT_OPTIONS_H
 
 #include "format/data_type.h"
+#include "format/enums.h"
 #include "format/passes.h"
 #include "format/sb.h"
 
@@ -54,21 +55,16 @@ enum {
 #define STORE_MEMBER(name)   (STORE_KIND_MEMBER | MEMBER_FLAG_##name)
 #define STORE_EXT(name)	     (STORE_KIND_EXT | SB_EXT_FLAG_##name)
 
-/* Values of choices: x(name, number). */
+/* Values of choices: x(name, number); checksums and compression are in format/enums.h. */
 #define BCH_ERROR_ACTIONS() x(continue, 0) x(fix_safe, 1) x(panic, 2) x(ro, 3)
-#define BCH_CSUM_OPTS() x(none, 0) x(crc32c, 1) x(crc64, 2) x(xxhash, 3)
 #define BCH_STR_HASH_OPTS() x(crc32c, 0) x(crc64, 1) x(siphash, 2)
 #define BCH_VERSION_UPGRADE_OPTS() x(compatible, 0) x(incompatible, 1) x(none, 2)
 #define BCH_FIX_ERRORS_OPTS() x(exit, 0) x(yes, 1) x(no, 2) x(ask, 3)
-#define BCH_COMPRESSION_OPTS() x(none, 0) x(lz4, 1) x(gzip, 2) x(zstd, 3)
 #define BCH_DEGRADED_ACTIONS() x(ask, 0) x(yes, 1) x(very, 2) x(no, 3)
 #define BCH_SCRUB_JOURNAL_OPTS() x(unclean, 0) x(no, 1) x(always, 2)
 
 #define x(name, nr) BCH_ERROR_ACTION_##name = nr,
 enum bch_error_action { BCH_ERROR_ACTIONS() };
-#undef x
-#define x(name, nr) BCH_CSUM_OPT_##name = nr,
-enum bch_csum_opt { BCH_CSUM_OPTS() BCH_CSUM_OPT_NR };
 #undef x
 #define x(name, nr) BCH_STR_HASH_OPT_##name = nr,
 enum bch_str_hash_opt { BCH_STR_HASH_OPTS() };
@@ -79,16 +75,11 @@ enum bch_version_upgrade_opt { BCH_VERSION_UPGRADE_OPTS() };
 #define x(name, nr) BCH_FIX_ERRORS_##name = nr,
 enum bch_fix_errors_opt { BCH_FIX_ERRORS_OPTS() };
 #undef x
-#define x(name, nr) BCH_COMPRESSION_OPT_##name = nr,
-enum bch_compression_opt { BCH_COMPRESSION_OPTS() BCH_COMPRESSION_OPT_NR };
-#undef x
 
 extern const char *const bch_error_action_names[];
-extern const char *const bch_csum_opt_names[];
 extern const char *const bch_str_hash_opt_names[];
 extern const char *const bch_version_upgrade_names[];
 extern const char *const bch_fix_errors_names[];
-extern const char *const bch_compression_opt_names[];
 extern const char *const bch_degraded_action_names[];
 extern const char *const bch_scrub_journal_names[];
 

@@ -11,7 +11,6 @@
 
 #define x(name, nr, ...) [nr] = #name,
 
-const char *const bch_data_type_names[] = {BCH_DATA_TYPES() NULL};
 const char *const bch_feature_names[] = {BCH_FEATURES() NULL};
 const char *const bch_compat_feature_names[] = {BCH_COMPAT_FEATURES() NULL};
 const char *const bch_sb_section_names[] = {BCH_SB_SECTIONS() NULL};
@@ -19,11 +18,9 @@ const char *const bch_member_state_names[] = {BCH_MEMBER_STATES() NULL};
 const char *const bch_fsck_err_names[] = {BCH_SB_ERRORS() NULL};
 const char *const bch_pass_names[] = {BCH_RECOVERY_PASSES() NULL};
 const char *const bch_error_action_names[] = {BCH_ERROR_ACTIONS() NULL};
-const char *const bch_csum_opt_names[] = {BCH_CSUM_OPTS() NULL};
 const char *const bch_str_hash_opt_names[] = {BCH_STR_HASH_OPTS() NULL};
 const char *const bch_version_upgrade_names[] = {BCH_VERSION_UPGRADE_OPTS() NULL};
 const char *const bch_fix_errors_names[] = {BCH_FIX_ERRORS_OPTS() NULL};
-const char *const bch_compression_opt_names[] = {BCH_COMPRESSION_OPTS() NULL};
 const char *const bch_degraded_action_names[] = {BCH_DEGRADED_ACTIONS() NULL};
 const char *const bch_scrub_journal_names[] = {BCH_SCRUB_JOURNAL_OPTS() NULL};
 

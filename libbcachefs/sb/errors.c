@@ -143,13 +143,13 @@ static void errors_v2_to_text(struct printbuf *out, const struct bch_sb *sb,
 	kfree(sorted);
 }
 
-/* An array "entries"; bch_sb_to_json() also makes the document's "errors" of it. */
+/* bch_sb_to_json() puts it into the document itself. */
 static void errors_to_json(struct json *j, const struct bch_sb *sb, const struct sb_section *s)
 {
 	bool v2 = le32_to_cpu(s->type) == SB_SECTION_errors_v2;
 	unsigned i;
 
-	json_array_begin(j, "entries");
+	json_array_begin(j, "errors");
 	for (i = 0; i < nr_records(s); i++) {
 		struct error_record r = record(s, i);
 

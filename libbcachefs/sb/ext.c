@@ -2,25 +2,10 @@
  * Sections ext, recovery_passes and extent_type_u64s (spec 01 sections 10.13, 18.4; 10 sections
  * 3.3 to 3.5).
  */
+#include "format/extents.h"
 #include "format/passes.h"
 #include "format/sb_errors.h"
 #include "sb/sb_sections.h"
-
-#define EXTENT_TYPES() \
-	x(ptr, 1) x(crc32, 1) x(crc64, 2) x(crc128, 3) x(stripe_ptr, 1) x(rebalance_v1, 1) \
-	x(flags, 1) x(reconcile, 1) x(reconcile_bp, 1)
-
-static const char *const extent_type_names[] = {
-#define x(name, u64s) #name,
-	EXTENT_TYPES()
-#undef x
-};
-
-static const u8 extent_type_u64s[] = {
-#define x(name, u64s) u64s,
-	EXTENT_TYPES()
-#undef x
-};
 
 /* --- ext --- */
 
@@ -38,7 +23,7 @@ static struct sb_ext ext_get(const struct sb_section *s)
 {
 	struct sb_ext ext = {};
 
-	memcpy(&ext, s, min(sb_section_bytes(s), sizeof(ext)));
+	sb_section_copy(s, &ext);
 	return ext;
 }
 
@@ -189,12 +174,12 @@ static int extent_type_u64s_validate(const struct bch_sb *sb, const struct sb_se
 				     bool write, struct printbuf *err)
 {
 	const struct sb_extent_type_u64s *e = (const void *)s;
-	unsigned i, nr = min_t(unsigned, nr_extent_types(e), ARRAY_SIZE(extent_type_u64s));
+	unsigned i, nr = min_t(unsigned, nr_extent_types(e), EXTENT_ENTRY_NR);
 
 	for (i = 0; i < nr; i++)
-		if (e->d[i] != extent_type_u64s[i]) {
+		if (e->d[i] != extent_entry_sizes_known.u64s[i]) {
 			prt_printf(err, "extent_type_u64s for %s does not match in-mem (%u != %u)",
-				   extent_type_names[i], e->d[i], extent_type_u64s[i]);
+				   bch_extent_entry_names[i], e->d[i], extent_entry_sizes_known.u64s[i]);
 			return -BCH_ERR_invalid_sb;
 		}
 	return 0;
@@ -207,8 +192,8 @@ static void extent_type_u64s_to_text(struct printbuf *out, const struct bch_sb *
 	unsigned i;
 
 	for (i = 0; i < nr_extent_types(e); i++) {
-		if (i < ARRAY_SIZE(extent_type_names))
-			prt_str(out, extent_type_names[i]);
+		if (i < EXTENT_ENTRY_NR)
+			prt_str(out, bch_extent_entry_names[i]);
 		else
 			prt_printf(out, "(unknown type %u)", i);
 		prt_printf(out, ":\t%u\n", e->d[i]);

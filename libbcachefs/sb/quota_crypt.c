@@ -12,31 +12,33 @@ static int quota_validate(const struct bch_sb *sb, const struct sb_section *s, b
 static void quota_to_text(struct printbuf *out, const struct bch_sb *sb,
 			  const struct sb_section *s)
 {
-	const struct sb_quota *q = (const void *)s;
+	struct sb_quota q = {};
 	unsigned i;
 
+	sb_section_copy(s, &q);
 	for (i = 0; i < ARRAY_SIZE(quota_names); i++)
 		prt_printf(out,
 			   "%s: flags %llx space timelimit %u warnlimit %u inodes timelimit %u "
 			   "warnlimit %u\n",
-			   quota_names[i], le64_to_cpu(q->q[i].flags),
-			   le32_to_cpu(q->q[i].c[0].timelimit), le32_to_cpu(q->q[i].c[0].warnlimit),
-			   le32_to_cpu(q->q[i].c[1].timelimit), le32_to_cpu(q->q[i].c[1].warnlimit));
+			   quota_names[i], le64_to_cpu(q.q[i].flags),
+			   le32_to_cpu(q.q[i].c[0].timelimit), le32_to_cpu(q.q[i].c[0].warnlimit),
+			   le32_to_cpu(q.q[i].c[1].timelimit), le32_to_cpu(q.q[i].c[1].warnlimit));
 }
 
 static void quota_to_json(struct json *j, const struct bch_sb *sb, const struct sb_section *s)
 {
 	static const char *const kinds[] = {"space", "inodes"};
-	const struct sb_quota *q = (const void *)s;
+	struct sb_quota q = {};
 	unsigned i, k;
 
+	sb_section_copy(s, &q);
 	for (i = 0; i < ARRAY_SIZE(quota_names); i++) {
 		json_object_begin(j, quota_names[i]);
-		json_u64(j, "flags", le64_to_cpu(q->q[i].flags));
+		json_u64(j, "flags", le64_to_cpu(q.q[i].flags));
 		for (k = 0; k < ARRAY_SIZE(kinds); k++) {
 			json_object_begin(j, kinds[k]);
-			json_u64(j, "timelimit", le32_to_cpu(q->q[i].c[k].timelimit));
-			json_u64(j, "warnlimit", le32_to_cpu(q->q[i].c[k].warnlimit));
+			json_u64(j, "timelimit", le32_to_cpu(q.q[i].c[k].timelimit));
+			json_u64(j, "warnlimit", le32_to_cpu(q.q[i].c[k].warnlimit));
 			json_object_end(j);
 		}
 		json_object_end(j);
@@ -59,23 +61,25 @@ static int crypt_validate(const struct bch_sb *sb, const struct sb_section *s, b
 static void crypt_to_text(struct printbuf *out, const struct bch_sb *sb,
 			  const struct sb_section *s)
 {
-	const struct sb_crypt *c = (const void *)s;
+	struct sb_crypt c = {};
 
-	prt_printf(out, "KFD:               %llu\n", bits_get(c->flags, 0, 3));
-	prt_printf(out, "scrypt n:          %llu\n", bits_get(c->kdf_flags, 0, 15));
-	prt_printf(out, "scrypt r:          %llu\n", bits_get(c->kdf_flags, 16, 31));
-	prt_printf(out, "scrypt p:          %llu\n", bits_get(c->kdf_flags, 32, 47));
+	sb_section_copy(s, &c);
+	prt_printf(out, "KFD:               %llu\n", bits_get(c.flags, 0, 3));
+	prt_printf(out, "scrypt n:          %llu\n", bits_get(c.kdf_flags, 0, 15));
+	prt_printf(out, "scrypt r:          %llu\n", bits_get(c.kdf_flags, 16, 31));
+	prt_printf(out, "scrypt p:          %llu\n", bits_get(c.kdf_flags, 32, 47));
 }
 
 static void crypt_to_json(struct json *j, const struct bch_sb *sb, const struct sb_section *s)
 {
-	const struct sb_crypt *c = (const void *)s;
+	struct sb_crypt c = {};
 
-	json_u64(j, "kdf", bits_get(c->flags, 0, 3));
-	json_u64(j, "scrypt_n", bits_get(c->kdf_flags, 0, 15));
-	json_u64(j, "r", bits_get(c->kdf_flags, 16, 31));
-	json_u64(j, "p", bits_get(c->kdf_flags, 32, 47));
-	json_bool(j, "encrypted", le64_to_cpu(c->key_magic) != BCH_KEY_MAGIC);
+	sb_section_copy(s, &c);
+	json_u64(j, "kdf", bits_get(c.flags, 0, 3));
+	json_u64(j, "scrypt_n", bits_get(c.kdf_flags, 0, 15));
+	json_u64(j, "r", bits_get(c.kdf_flags, 16, 31));
+	json_u64(j, "p", bits_get(c.kdf_flags, 32, 47));
+	json_bool(j, "encrypted", le64_to_cpu(c.key_magic) != BCH_KEY_MAGIC);
 }
 
 const struct bch_sb_section_ops bch_sb_quota_ops = {

@@ -2,6 +2,7 @@
 #ifndef _BCH_SB_SB_SECTIONS_H
 #define _BCH_SB_SB_SECTIONS_H
 
+#include <linux/string.h>
 #include "sb/super.h"
 
 extern const struct bch_sb_section_ops bch_sb_journal_ops;
@@ -25,6 +26,17 @@ extern const struct bch_sb_section_ops bch_sb_extent_type_u64s_ops;
 /* Never NULL. */
 const struct bch_sb_section_ops *bch_sb_section_ops(unsigned type);
 int bch_sb_buffer_grow(struct bch_sb_handle *h, size_t bytes);
+
+/* Written by newer tools: their rules count. */
+static inline bool sb_is_newer(const struct bch_sb *sb)
+{
+	return le16_to_cpu(sb->version) > BCH_VERSION_CURRENT ||
+	       le64_to_cpu(sb->features[0]) >> BCH_FEATURE_NR_1_13;
+}
+
+/* As much of a section as is there, zeroes behind it: text is also made of bad ones. */
+#define sb_section_copy(s, to) \
+	memcpy(to, s, min(sb_section_bytes(s), sizeof(*(to))))
 
 /* Refuse a section shorter than @min bytes. */
 static inline int sb_section_min_size(const struct sb_section *s, size_t min, int error,

@@ -32,7 +32,7 @@ struct bch_sb_handle {
 	size_t buffer_size;	     /* bytes allocated */
 	struct block_device *bdev;   /* NULL: the filesystem's copy. Not owned */
 	bool no_layout;		     /* the filesystem's copy: has no limit of its own */
-	u64 disk_seq;		     /* on disk, as read or last written (spec 01 section 8.2) */
+	u64 disk_seq;		     /* of the first copy as read or last written; 0: it is bad */
 	u64 sector;		     /* of the copy that was taken */
 	unsigned nr_copies;	     /* all that were looked at when reading */
 	struct bch_sb_copy copies[BCH_SB_LAYOUT_NR];
@@ -94,8 +94,16 @@ struct bch_sb_section_ops {
 /* For sections that are a higher floor's (clean: the journal's). */
 void bch_sb_section_ops_register(unsigned type, const struct bch_sb_section_ops *ops);
 
-/* The whole superblock (spec 01 section 7). Repairs silently what may be, unless @write. */
-int bch_sb_validate(struct bch_sb *sb, enum sb_access access, bool write, struct printbuf *err);
+enum bch_sb_validate_flags {
+	SB_VALIDATE_WRITE = 1U << 0, /* before a write; else what may be is repaired silently */
+	SB_VALIDATE_NO_VERSION_CHECK = 1U << 1,
+};
+
+/* The whole superblock (spec 01 section 7), which has its length checked already. */
+int bch_sb_validate(struct bch_sb *sb, enum sb_access access, unsigned flags,
+		    struct printbuf *err);
+/* Version fields alone (spec 01 section 6.1 step 3). */
+int bch_sb_version_validate(const struct bch_sb *sb, enum sb_access access, struct printbuf *err);
 int bch_sb_layout_validate(const struct bch_sb_layout *l, struct printbuf *err);
 
 /* "1.13: inode_has_child_snapshots" */
@@ -143,6 +151,23 @@ int bch_sb_write_copies(struct bch_sb_handle *h, struct block_device *bdev, stru
  */
 int bch_sb_choose(struct bch_sb_handle *const *h, const char *const *names, unsigned nr,
 		  bool no_splitbrain_check, int *errs, struct printbuf *notes);
+
+enum bch_sb_start_flags {
+	SB_DATA_DEGRADED = 1U << 0,
+	SB_METADATA_DEGRADED = 1U << 1,
+	SB_DATA_LOST = 1U << 2,
+	SB_METADATA_LOST = 1U << 3,
+};
+#define SB_START_DEGRADED      (SB_DATA_DEGRADED | SB_METADATA_DEGRADED)
+#define SB_START_VERY_DEGRADED (SB_START_DEGRADED | SB_DATA_LOST | SB_METADATA_LOST)
+
+/*
+ * May the filesystem start with the members online[slot] (of BCH_MAX_DEVS + 1), spec 01 section
+ * 17.4? Without flags all members in state rw or ro must be there. 0 or
+ * -BCH_ERR_insufficient_devices_to_start with a sentence.
+ */
+int bch_sb_may_start(const struct bch_sb *sb, const bool *online, unsigned flags,
+		     struct printbuf *err);
 
 /* Fill the decoded fields of @c and its members (spec 01 section 11) from c->sb. */
 int bch_fs_from_sb(struct bch_fs *c);
