@@ -82,6 +82,10 @@ void rwsem_wake(struct rw_semaphore *s)
 	futex_wake(&s->state, INT_MAX);
 }
 
+#if BUILT_WITH_TSAN
+int smp_mb_word;
+#endif
+
 #ifdef CONFIG_LOCKDEP
 
 #define HELD_MAX 64

@@ -30,11 +30,10 @@ blk_status_t errno_to_blk_status(int err);
 const char *blk_status_to_str(blk_status_t status);
 
 enum req_op {
-	REQ_OP_READ	    = 0,
-	REQ_OP_WRITE	    = 1,
-	REQ_OP_FLUSH	    = 2,
-	REQ_OP_DISCARD	    = 3,
-	REQ_OP_WRITE_ZEROES = 9,
+	REQ_OP_READ    = 0,
+	REQ_OP_WRITE   = 1,
+	REQ_OP_FLUSH   = 2,
+	REQ_OP_DISCARD = 3, /* bi_iter says what; there are no pieces of memory */
 };
 
 #define REQ_OP_MASK  0xffU
@@ -66,7 +65,7 @@ typedef void (bio_end_io_t)(struct bio *bio);
 /*
  * One transfer between a contiguous range of a device and pieces of memory. bi_end_io is called
  * once, in any thread, also before submit_bio() returns; it may free the bio. Keep it short: it
- * holds up other completions.
+ * holds up other completions. bi_iter is then as it was when the bio was submitted.
  */
 struct bio {
 	struct block_device *bi_bdev;
@@ -78,7 +77,7 @@ struct bio {
 	bio_end_io_t *bi_end_io;
 	void *bi_private;
 	struct bio_vec *bi_io_vec;
-	struct bio *bi_next; /* for whoever owns the bio at the moment */
+	struct bio *bi_next; /* for whoever owns the bio */
 };
 
 static inline enum req_op bio_op(const struct bio *bio)

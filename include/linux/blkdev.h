@@ -37,13 +37,13 @@ struct block_device {
 	bool direct;	/* bypasses the page cache */
 	bool read_only; /* opened so, or the device is */
 	bool nonrot;	/* no seek time */
-	bool nochanges; /* refuse what changes it with -EROFS; set by the owner before I/O */
+	bool nochanges;	/* refuse what changes it with -EROFS; set by the owner before I/O */
 	int fd;
 	struct list_head hooks;
 	struct block_stats stats;
 };
 
-/* What a hook of a write, flush or discard returns to let it seem done without doing it. */
+/* What a hook returns to let a transfer seem done without doing it; of a read: it filled the memory. */
 #define BLOCK_HOOK_SWALLOW 1
 
 /*
@@ -116,7 +116,7 @@ int bdev_rw(struct block_device *bdev, blk_opf_t opf, sector_t sector, void *buf
 int blkdev_issue_flush(struct block_device *bdev);
 /* The contents of the range are not needed any more. -EOPNOTSUPP where that is not known. */
 int blkdev_issue_discard(struct block_device *bdev, sector_t sector, sector_t nr_sects, gfp_t gfp);
-/* The range reads as zeros afterwards. */
+/* Write zeros. */
 int blkdev_issue_zeroout(struct block_device *bdev, sector_t sector, sector_t nr_sects, gfp_t gfp,
 			 unsigned int flags);
 

@@ -21,11 +21,18 @@
 #define __has_feature(x) 0
 #endif
 
+#if defined(__SANITIZE_THREAD__) || __has_feature(thread_sanitizer)
+#define BUILT_WITH_TSAN 1
+#else
+#define BUILT_WITH_TSAN 0
+#endif
+
 #define likely(x)	__builtin_expect(!!(x), 1)
 #define unlikely(x)	__builtin_expect(!!(x), 0)
 
-#define READ_ONCE(x)	 (*(const volatile __typeof__(x) *)&(x))
-#define WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
+/* Of integers and pointers. */
+#define READ_ONCE(x)	 __atomic_load_n(&(x), __ATOMIC_RELAXED)
+#define WRITE_ONCE(x, v) __atomic_store_n(&(x), (v), __ATOMIC_RELAXED)
 #define barrier()	 __asm__ __volatile__("" ::: "memory")
 #define prefetch(p)	 __builtin_prefetch(p)
 #define prefetchw(p)	 __builtin_prefetch(p, 1)

@@ -1,5 +1,5 @@
 /*
- * One instance of an object a processor, each in cache lines of its own. Threads move between
+ * One instance of an object a processor, apart from each other's cache lines. Threads move between
  * processors at any time: what is shared so must be atomic, as this_cpu_add() is.
  */
 #ifndef _BCH_LINUX_PERCPU_H
@@ -12,17 +12,17 @@
 
 extern unsigned int nr_cpu_ids; /* that the machine may have, at least 1 */
 
+#define PERCPU_UNIT (32UL << 10) /* bytes between two processors' instances, and most of one */
+
 /* Zeroed; NULL without memory. */
 void *__alloc_percpu(size_t size, size_t align);
 void free_percpu(void *p);
-/* Bytes between two processors' instances. */
-size_t percpu_stride(const void *p);
 /* The processor that this thread runs on now. */
 unsigned int raw_smp_processor_id(void);
 
 #define alloc_percpu(type)	((type *)__alloc_percpu(sizeof(type), __alignof__(type)))
 #define alloc_percpu_gfp(type, gfp) alloc_percpu(type)
-#define per_cpu_ptr(p, cpu)	((__typeof__(p))((char *)(p) + (cpu) * percpu_stride(p)))
+#define per_cpu_ptr(p, cpu)	((__typeof__(p))((char *)(p) + (cpu) * PERCPU_UNIT))
 #define this_cpu_ptr(p)		per_cpu_ptr(p, raw_smp_processor_id())
 #define raw_cpu_ptr(p)		this_cpu_ptr(p)
 #define for_each_possible_cpu(cpu) for ((cpu) = 0; (cpu) < nr_cpu_ids; (cpu)++)

@@ -7,7 +7,7 @@
 
 #include <linux/err.h>
 #include <linux/rcupdate.h>
-#include <linux/spinlock.h>
+#include <linux/mutex.h>
 
 struct rhash_head {
 	struct rhash_head *next; /* or, with bit 0 set, the number of the chain that ends here */
@@ -38,9 +38,11 @@ struct rhashtable {
 	struct rhash_table *tbl;
 	u32 resizes; /* odd while objects move to another table */
 	u32 seed;
+	u32 grow_at, shrink_at; /* objects */
 	atomic_t nelems;
 	struct rhashtable_params p;
-	spinlock_t resize_lock;
+	spinlock_t *locks;
+	struct mutex resizing;
 };
 
 /* 0 or -ENOMEM, -EINVAL. */

@@ -14,10 +14,10 @@ struct work_struct;
 typedef void (*work_func_t)(struct work_struct *work);
 
 struct work_struct {
-	unsigned long flags; /* bit 0: queued */
-	struct list_head entry;
+	struct list_head entry; /* empty: not queued */
 	work_func_t func;
 	struct workqueue_struct *wq; /* that it was last queued on */
+	u64 seq;		     /* of that */
 };
 
 #define WQ_UNBOUND	  (1U << 1)
@@ -32,10 +32,10 @@ struct work_struct {
 #define INIT_WORK(w, f)									\
 	do {										\
 		struct work_struct *_w = (w);						\
-		_w->flags = 0;								\
 		INIT_LIST_HEAD(&_w->entry);						\
 		_w->func = (f);								\
 		_w->wq = NULL;								\
+		_w->seq = 0;								\
 	} while (0)
 #define INIT_WORK_ONSTACK     INIT_WORK
 
@@ -48,11 +48,11 @@ void destroy_workqueue(struct workqueue_struct *wq);
 
 /* False: it was queued already. */
 bool queue_work(struct workqueue_struct *wq, struct work_struct *work);
-/* Wait until @work is neither queued nor running; true when there was something to wait for. */
+/* Wait until @work, as it was last queued, has run; false: it had. */
 bool flush_work(struct work_struct *work);
-/* The same, and what was queued does not run. */
+/* Take it from its queue and wait until it does not run; true when it was queued. */
 bool cancel_work_sync(struct work_struct *work);
-/* Wait until all that was queued before has run. */
+/* Wait until all that was queued before now has run. */
 void flush_workqueue(struct workqueue_struct *wq);
 bool work_pending(const struct work_struct *work);
 
