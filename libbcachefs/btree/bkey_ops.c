@@ -214,10 +214,9 @@ static void force_utf8(struct printbuf *out, size_t start)
 	printbuf_exit(&good);
 }
 
-void bch_bkey_val_to_text(struct printbuf *out, const struct bch_fs *c, struct bkey_view k)
+void bch_bkey_val_to_text_raw(struct printbuf *out, const struct bch_fs *c, struct bkey_view k)
 {
 	enum bch_text_dialect dialect = bch_text_dialect(c);
-	size_t start = out->pos;
 
 	bkey_head_to_text(out, k.k, dialect_nr_types(dialect));
 	if (!k.k || !bkey_val_u64s(k.k))
@@ -228,6 +227,13 @@ void bch_bkey_val_to_text(struct printbuf *out, const struct bch_fs *c, struct b
 	bch_val_to_text(out, c, k);
 	if (dialect == BCH_TEXT_1_39)
 		printbuf_indent_sub(out, 2);
+}
+
+void bch_bkey_val_to_text(struct printbuf *out, const struct bch_fs *c, struct bkey_view k)
+{
+	size_t start = out->pos;
+
+	bch_bkey_val_to_text_raw(out, c, k);
 	force_utf8(out, start);
 }
 

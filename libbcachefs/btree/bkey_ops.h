@@ -71,6 +71,8 @@ void bch_bpos_to_text(struct printbuf *out, struct bpos p);
 void bch_bkey_to_text(struct printbuf *out, const struct bkey *k);
 /* Key and value; forced to valid UTF-8 (spec 03 section 3). */
 void bch_bkey_val_to_text(struct printbuf *out, const struct bch_fs *c, struct bkey_view k);
+/* The same with names and values as they are stored: list_journal prints keys so. */
+void bch_bkey_val_to_text_raw(struct printbuf *out, const struct bch_fs *c, struct bkey_view k);
 /* The value alone, behind the ": "; not forced to UTF-8. */
 void bch_val_to_text(struct printbuf *out, const struct bch_fs *c, struct bkey_view k);
 void bch_btree_id_to_text(struct printbuf *out, unsigned id);

@@ -33,7 +33,7 @@ static void keys_to_text(struct printbuf *out, const struct bch_fs *c, const str
 		prt_str(out, "btree=");
 		bch_btree_id_to_text(out, e->btree_id);
 		prt_printf(out, " l=%u ", e->level);
-		bch_bkey_val_to_text(out, c, bkey_i_view(k));
+		bch_bkey_val_to_text_raw(out, c, bkey_i_view(k));
 	}
 }
 
