@@ -242,6 +242,20 @@ void bch_btree_id_to_text(struct printbuf *out, unsigned id)
 	prt_str(out, id < BTREE_ID_NR ? bch_btree_names[id] : "(unknown)");
 }
 
+void bch_btree_name_to_text(struct printbuf *out, const struct bch_fs *c, unsigned id)
+{
+	enum bch_text_dialect dialect = bch_text_dialect(c);
+
+	if (dialect == BCH_TEXT_1_13)
+		prt_str(out, id < BTREE_ID_NR_1_13 ? bch_btree_names[id] : "(unknown)");
+	else if (id >= BTREE_ID_NR)
+		prt_printf(out, "(unknown btree %u)", id);
+	else if (id == BTREE_ID_rebalance_work && dialect == BCH_TEXT_1_39)
+		prt_str(out, "reconcile_work");
+	else
+		prt_str(out, bch_btree_names[id]);
+}
+
 const char *bch_name(const char *const *names, unsigned nr)
 {
 	unsigned i;

@@ -76,6 +76,8 @@ void bch_bkey_val_to_text_raw(struct printbuf *out, const struct bch_fs *c, stru
 /* The value alone, behind the ": "; not forced to UTF-8. */
 void bch_val_to_text(struct printbuf *out, const struct bch_fs *c, struct bkey_view k);
 void bch_btree_id_to_text(struct printbuf *out, unsigned id);
+/* The same in the words of the filesystem's version. */
+void bch_btree_name_to_text(struct printbuf *out, const struct bch_fs *c, unsigned id);
 /* names[nr], or NULL; @names ends with NULL and has no holes. */
 const char *bch_name(const char *const *names, unsigned nr);
 /* names[nr], or "(unknown <what> N)"; @names ends with NULL. */

@@ -327,7 +327,7 @@ void bch_extent_entries_to_text(struct printbuf *out, const struct bch_fs *c, st
 		unsigned type = extent_entry_type(w);
 
 		if (dialect == BCH_TEXT_1_39)
-			prt_str(out, "\n  ");
+			prt_newline(out);
 		else if (!first)
 			prt_char(out, ' ');
 		first = false;

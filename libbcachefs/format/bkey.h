@@ -134,8 +134,8 @@ struct bkey_format {
 	x(accounting, 34, 8)		\
 	x(inode_alloc_cursor, 35, 16)	\
 	x(extent_whiteout, 36, 0)	\
-	x(logged_op_stripe_update, 37, 0) \
-	x(damage, 38, 0)
+	x(logged_op_stripe_update, 37, 40) \
+	x(damage, 38, 16)
 
 enum bch_bkey_type {
 #define x(name, nr, ...) KEY_TYPE_##name = nr,
@@ -165,7 +165,7 @@ enum bch_bkey_type {
 #define BCH_BTREE_IDS()									\
 	x(extents, 0, BTREE_IS_EXTENTS | BTREE_IS_SNAPSHOTS | BTREE_IS_DATA,		\
 	  KT(whiteout) | KT(error) | KT(cookie) | KT(extent) | KT(reservation) |	\
-	  KT(reflink_p) | KT(inline_data))						\
+	  KT(reflink_p) | KT(inline_data) | KT(extent_whiteout))			\
 	x(inodes, 1, BTREE_IS_SNAPSHOTS | BTREE_IS_KEY_CACHED,				\
 	  KT(whiteout) | KT(inode) | KT(inode_v2) | KT(inode_v3) | KT(inode_generation)) \
 	x(dirents, 2, BTREE_IS_SNAPSHOTS, KT(whiteout) | KT(hash_whiteout) | KT(dirent)) \
@@ -187,7 +187,8 @@ enum bch_bkey_type {
 	x(snapshot_trees, 15, 0, KT(snapshot_tree))					\
 	x(deleted_inodes, 16, BTREE_IS_SNAPSHOT_FIELD | BTREE_IS_WRITE_BUFFER, KT(set)) \
 	x(logged_ops, 17, BTREE_IS_KEY_CACHED,						\
-	  KT(logged_op_truncate) | KT(logged_op_finsert))				\
+	  KT(logged_op_truncate) | KT(logged_op_finsert) |				\
+	  KT(logged_op_stripe_update) | KT(inode_alloc_cursor))				\
 	x(rebalance_work, 18, BTREE_IS_SNAPSHOT_FIELD | BTREE_IS_WRITE_BUFFER,		\
 	  KT(set) | KT(cookie))								\
 	x(subvolume_children, 19, 0, KT(set))						\

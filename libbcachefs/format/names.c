@@ -1,4 +1,5 @@
 /* Tables of names and properties made from the X macros of format/. */
+#include "format/accounting.h"
 #include "format/bkey.h"
 #include "format/data_type.h"
 #include "format/enums.h"
@@ -109,6 +110,20 @@ const char *const bch_reconcile_opt_names[] = {
 const char *const bch_extent_error_names[] = {
 #define x(name, nr) [nr] = #name,
 	BCH_EXTENT_ERROR_REASONS()
+#undef x
+	NULL
+};
+
+const char *const bch_accounting_type_names[] = {
+#define x(name, nr, bytes) [nr] = #name,
+	BCH_ACCOUNTING_TYPES()
+#undef x
+	NULL
+};
+
+const char *const bch_reconcile_kind_names[] = {
+#define x(name, nr) [nr] = #name,
+	BCH_RECONCILE_KINDS()
 #undef x
 	NULL
 };
