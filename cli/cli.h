@@ -80,6 +80,11 @@ void cli_help(struct printbuf *out, const struct cli_cmd *cmd);
 void cli_main_help(struct printbuf *out, const struct cli_cmd *const *commands);
 void cli_man(struct printbuf *out, const struct cli_cmd *const *commands);
 
+/* One line of a list of options: its head stands from @start on, @help is filled behind it. */
+void cli_help_line(struct printbuf *out, size_t start, const char *help);
+/* @s for the manual, scdoc's special characters quoted, between two texts as they are. */
+void cli_man_text(struct printbuf *out, const char *before, const char *s, const char *after);
+
 /* Write all of @out to stdout and forget it; a full disk or closed pipe ends the program. */
 void cli_flush(struct printbuf *out);
 

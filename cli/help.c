@@ -47,7 +47,7 @@ static void fill(struct printbuf *out, const char *text, unsigned column, unsign
 	prt_char(out, '\n');
 }
 
-static void help_line(struct printbuf *out, size_t start, const char *help)
+void cli_help_line(struct printbuf *out, size_t start, const char *help)
 {
 	unsigned at = out->pos - start;
 
@@ -76,14 +76,14 @@ void cli_help(struct printbuf *out, const struct cli_cmd *cmd)
 
 		prt_str(out, "  ");
 		option_head(out, o);
-		help_line(out, start, o->help);
+		cli_help_line(out, start, o->help);
 	}
 	{
 		size_t start = out->pos;
 
 		prt_str(out, "  ");
 		option_head(out, &help);
-		help_line(out, start, help.help);
+		cli_help_line(out, start, help.help);
 	}
 	if (cmd->opt_flags)
 		cli_fs_opts_help(out, cmd->opt_flags);
@@ -111,33 +111,26 @@ void cli_main_help(struct printbuf *out, const struct cli_cmd *const *commands)
 	prt_str(out, "\n'bcachefs COMMAND --help' tells more of a command\n");
 }
 
-/* Text for scdoc: its special characters quoted. */
-static void man_text(struct printbuf *out, const char *s)
+void cli_man_text(struct printbuf *out, const char *before, const char *s, const char *after)
 {
+	prt_str(out, before);
 	for (; *s; s++) {
 		if (strchr("\\*_`#[]", *s))
 			prt_char(out, '\\');
 		prt_bytes(out, s, 1);
 	}
+	prt_str(out, after);
 }
 
 static void man_option(struct printbuf *out, const struct cli_opt *o)
 {
 	if (o->letter)
 		prt_printf(out, "*-%c*%s", o->letter, o->name ? ", " : "");
-	if (o->name) {
-		prt_str(out, "*--");
-		man_text(out, o->name);
-		prt_char(out, '*');
-	}
-	if (o->arg) {
-		prt_str(out, o->name ? "=_" : " _");
-		man_text(out, o->arg);
-		prt_char(out, '_');
-	}
-	prt_str(out, "\n\t");
-	man_text(out, o->help);
-	prt_str(out, "\n\n");
+	if (o->name)
+		cli_man_text(out, "*--", o->name, "*");
+	if (o->arg)
+		cli_man_text(out, o->name ? "=_" : " _", o->arg, "_");
+	cli_man_text(out, "\n\t", o->help, "\n\n");
 }
 
 void cli_man(struct printbuf *out, const struct cli_cmd *const *commands)
@@ -151,14 +144,10 @@ void cli_man(struct printbuf *out, const struct cli_cmd *const *commands)
 		if (cmd->hidden)
 			continue;
 		prt_printf(out, "## bcachefs %s\n\n*bcachefs %s* [_OPTION_]... ", cmd->name, cmd->name);
-		man_text(out, cmd->operands);
-		prt_str(out, "\n\n");
-		man_text(out, cmd->summary);
-		prt_str(out, "\n\n");
-		if (cmd->details) {
-			man_text(out, cmd->details);
-			prt_str(out, "\n\n");
-		}
+		cli_man_text(out, "", cmd->operands, "\n\n");
+		cli_man_text(out, "", cmd->summary, "\n\n");
+		if (cmd->details)
+			cli_man_text(out, "", cmd->details, "\n\n");
 		for (o = cmd->opts; o && (o->name || o->letter); o++)
 			man_option(out, o);
 		if (cmd->opt_flags)

@@ -47,3 +47,45 @@ int bch_err_class(int err)
 		return -codes[err - BCH_ERR_START - 1].class;
 	return -err;
 }
+
+static const struct {
+	int err;
+	const char *sentence;
+} sentences[] = {
+	{BCH_ERR_device_not_a_member_of_filesystem,
+	 "belongs to another filesystem than the other devices (its internal uuid differs)"},
+	{BCH_ERR_device_has_been_removed, "has been removed from this filesystem"},
+	{BCH_ERR_device_splitbrain,
+	 "split brain: it and the other devices were written to without each other; choose a side "
+	 "by leaving devices out"},
+	{BCH_ERR_mismatched_block_size, "its block size differs from that of the other devices"},
+	{BCH_ERR_insufficient_devices_to_start,
+	 "members are missing; name all devices, or allow a degraded start"},
+	{BCH_ERR_no_encryption_key,
+	 "a passphrase is needed: give it on standard input, by --passphrase_file, or run "
+	 "'bcachefs unlock' first"},
+	{BCH_ERR_incorrect_passphrase, "incorrect passphrase"},
+	{ENOENT, "no such file or directory"},
+	{EACCES, "permission denied"},
+	{EPERM, "operation not permitted"},
+	{EBUSY, "in use by another program or mounted"},
+	{ENOMEM, "out of memory"},
+	{EIO, "input/output error"},
+	{ENODEV, "no such device"},
+	{ENXIO, "no such device or address"},
+	{EISDIR, "is a directory"},
+	{EROFS, "is read-only"},
+	{ENOSPC, "no space left"},
+};
+
+const char *bch_err_sentence(int err)
+{
+	unsigned i;
+
+	if (err < 0)
+		err = -err;
+	for (i = 0; i < ARRAY_SIZE(sentences); i++)
+		if (sentences[i].err == err)
+			return sentences[i].sentence;
+	return bch_err_str(err);
+}

@@ -96,6 +96,8 @@ enum bch_errcode {
 
 /* Name of an error: a private one's, or of an errno ("ENOENT"). @err may have either sign. */
 const char *bch_err_str(int err);
+/* What it means and what to do next, for the end of a message: "not a bcachefs superblock ...". */
+const char *bch_err_sentence(int err);
 /* The errno (negative) that stands for @err. */
 int bch_err_class(int err);
 
