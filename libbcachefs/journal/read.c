@@ -521,24 +521,34 @@ static int report(struct bch_fs *c)
 
 /* --- the whole --- */
 
-static int rings_init(struct bch_fs *c, struct journal_scan *s, unsigned flags)
+/*
+ * Members that should have entries (section 6.1). Newer formats do not say so when the filesystem
+ * is clean: then it may be any.
+ */
+static int devs_to_scan(struct bch_fs *c, struct journal_scan *s, bool all)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(c->devs); i++) {
-		struct bch_dev *ca = c->devs[i];
-		int ret;
+		int ret = 0;
 
-		if (!bch_dev_online(ca))
-			continue;
-		dev_free(c->journal, i);
-		ret = bch_journal_dev_init(c, ca);
+		if (c->journal->devs[i] &&
+		    (all || bch_sb_dev_has_data(c->sb->sb, i) & (1ULL << BCH_DATA_journal)))
+			ret = darray_push(&s->devs, c->devs[i]);
 		if (ret)
 			return ret;
-		if ((flags & JOURNAL_READ_ALL_DEVS) ||
-		    bch_sb_dev_has_data(c->sb->sb, i) & (1ULL << BCH_DATA_journal)) {
-			ret = darray_push(&s->devs, ca);
-			if (ret)
-				return ret;
-		}
+	}
+	return s->devs.nr || all ? 0 : devs_to_scan(c, s, true);
+}
+
+static int rings_init(struct bch_fs *c)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(c->devs); i++) {
+		int ret = 0;
+
+		dev_free(c->journal, i);
+		if (bch_dev_online(c->devs[i]))
+			ret = bch_journal_dev_init(c, c->devs[i]);
+		if (ret)
+			return ret;
 	}
 	return 0;
 }
@@ -576,7 +586,8 @@ int bch_journal_read(struct bch_fs *c, unsigned flags, u64 memory)
 	};
 	int ret, ret2;
 
-	ret = bch_journal_init(c) ?: bch_journal_blacklist_read(c) ?: rings_init(c, &s, flags);
+	ret = bch_journal_init(c) ?: bch_journal_blacklist_read(c) ?: rings_init(c) ?:
+	      devs_to_scan(c, &s, flags & JOURNAL_READ_ALL_DEVS);
 	if (!ret)
 		ret = scan_and_choose(c, &s);
 	journal_scan_exit(&s);
