@@ -11,6 +11,9 @@
 #include "cmds.h"
 
 static const struct cli_cmd *const commands[] = {
+	&cmd_show_super,
+	&cmd_recover_super,
+	&cmd_version,
 	NULL
 };
 

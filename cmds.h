@@ -4,4 +4,8 @@
 
 #include "cli/cli.h"
 
+extern const struct cli_cmd cmd_show_super;
+extern const struct cli_cmd cmd_recover_super;
+extern const struct cli_cmd cmd_version;
+
 #endif
