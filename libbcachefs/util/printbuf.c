@@ -159,8 +159,10 @@ static void append_formatted(struct printbuf *out, const char *s, size_t n)
 			prt_newline(out);
 		else if (*s == '\t')
 			formatted_tab(out);
-		else
+		else if (out->cur_tabstop < out->nr_tabstops)
 			prt_tab_rjust(out);
+		else
+			append(out, s, 1);
 		s++;
 		n--;
 	}
