@@ -125,10 +125,10 @@ static void dirent_to_text(struct printbuf *out, const struct bch_fs *c, struct 
 	const char *type;
 
 	bch_dirent_unpack(c, k, &d);
-	prt_bytes(out, d.name, d.name_len);
+	prt_printf(out, "%.*s", (int)d.name_len, (const char *)d.name);
 	if (d.casefold) {
 		prt_str(out, " (casefold ");
-		prt_bytes(out, d.cf_name, d.cf_name_len);
+		prt_printf(out, "%.*s", (int)d.cf_name_len, (const char *)d.cf_name);
 		prt_char(out, ')');
 	}
 	prt_str(out, " -> ");

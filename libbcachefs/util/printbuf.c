@@ -126,8 +126,10 @@ void prt_tab_rjust(struct printbuf *out)
 {
 	unsigned stop, pad, field;
 
-	if (out->cur_tabstop >= out->nr_tabstops)
+	if (out->cur_tabstop >= out->nr_tabstops) {
+		append(out, "\r", 1);
 		return;
+	}
 	stop = out->tabstops[out->cur_tabstop++];
 	if (line_len(out) < stop) {
 		pad = stop - line_len(out);

@@ -54,3 +54,13 @@ TEST(human_bytes_have_three_digits)
 	EXPECT_STR(printbuf_str(&out), "64.0 KiB");
 	printbuf_exit(&out);
 }
+
+TEST(without_tab_stops_control_characters_stay)
+{
+	struct printbuf out = PRINTBUF;
+
+	printbuf_indent_add(&out, 2);
+	prt_printf(&out, "a\tb\rc\nd");
+	EXPECT_STR(printbuf_str(&out), "  a\tb\rc\n  d");
+	printbuf_exit(&out);
+}
