@@ -55,7 +55,7 @@ void *kvmalloc(size_t size, gfp_t flags)
 
 	if (size < PAGE_SIZE)
 		return kmalloc(size, flags);
-	if (kmalloc_fails(flags) || posix_memalign(&p, PAGE_SIZE, size))
+	if (size > KMALLOC_MAX_SIZE || kmalloc_fails(flags) || posix_memalign(&p, PAGE_SIZE, size))
 		return NULL;
 	if (flags & __GFP_ZERO)
 		memset(p, 0, size);

@@ -27,14 +27,14 @@ check:
 
 asan:
 	$(Q)tests/deps.sh build test
-	$(Q)$(AGAIN) all unit-build O=$(O)-asan CFLAGS="-O1 -g" SANITIZE="$(ASAN_FLAGS)"
+	$(Q)$(AGAIN) all unit-build O=$(O)-asan CFLAGS="-O1 -g -DCONFIG_LOCKDEP" SANITIZE="$(ASAN_FLAGS)"
 	$(Q)ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1 \
 		$(RUN) $(O)-asan unit pytest
 
 # setarch -R: the sanitizer's memory map does not fit every kernel's randomisation.
 tsan:
 	$(Q)tests/deps.sh build test
-	$(Q)$(AGAIN) all unit-build O=$(O)-tsan CFLAGS="-O1 -g" SANITIZE="$(TSAN_FLAGS)"
+	$(Q)$(AGAIN) all unit-build O=$(O)-tsan CFLAGS="-O1 -g -DCONFIG_LOCKDEP" SANITIZE="$(TSAN_FLAGS)"
 	$(Q)TSAN_OPTIONS=halt_on_error=1 setarch -R $(RUN) $(O)-tsan unit
 
 clang:

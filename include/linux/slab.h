@@ -14,6 +14,8 @@
 #include <linux/overflow.h>
 #include <linux/types.h>
 
+#define KMALLOC_MAX_SIZE (SIZE_MAX / 2)
+
 extern bool kmalloc_fail_armed;
 
 long kmalloc_fail_after(long n);
@@ -28,7 +30,7 @@ static inline bool kmalloc_fails(gfp_t flags)
 
 static inline __malloc void *kmalloc(size_t size, gfp_t flags)
 {
-	if (kmalloc_fails(flags))
+	if (unlikely(size > KMALLOC_MAX_SIZE) || kmalloc_fails(flags))
 		return NULL;
 	return (flags & __GFP_ZERO) ? calloc(1, size) : malloc(size);
 }
@@ -55,7 +57,9 @@ static inline void *krealloc(const void *p, size_t size, gfp_t flags)
 		free((void *)p);
 		return NULL;
 	}
-	return kmalloc_fails(flags) ? NULL : realloc((void *)p, size);
+	if (unlikely(size > KMALLOC_MAX_SIZE) || kmalloc_fails(flags))
+		return NULL;
+	return realloc((void *)p, size);
 }
 
 static inline void *krealloc_array(const void *p, size_t n, size_t size, gfp_t flags)

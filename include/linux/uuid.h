@@ -52,6 +52,8 @@ static inline int uuid_parse(const char *s, uuid_t *u)
 {
 	uuid_t r = {};
 
+	if (strlen(s) != UUID_STRING_LEN)
+		return -EINVAL;
 	for (int i = 0, n = 0; i < UUID_STRING_LEN; i++) {
 		char c = s[i];
 		int v = c >= '0' && c <= '9' ? c - '0' :
@@ -68,8 +70,6 @@ static inline int uuid_parse(const char *s, uuid_t *u)
 		r.b[n / 2] |= v << (n % 2 ? 0 : 4);
 		n++;
 	}
-	if (s[UUID_STRING_LEN])
-		return -EINVAL;
 	*u = r;
 	return 0;
 }
