@@ -48,6 +48,7 @@
 	x(EINVAL, mismatched_block_size)		\
 	x(EINVAL, block_size_too_small)			\
 	x(EINVAL, geometry)				\
+	x(EINVAL, format_refused)			\
 	x(EINVAL, device_size_too_small)		\
 	x(EINVAL, insufficient_devices_to_start)	\
 	x(EINVAL, insufficient_devices)			\
