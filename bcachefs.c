@@ -11,8 +11,12 @@
 #include "cmds.h"
 
 static const struct cli_cmd *const commands[] = {
+	&cmd_format,
 	&cmd_show_super,
 	&cmd_recover_super,
+	&cmd_unlock,
+	&cmd_set_passphrase,
+	&cmd_remove_passphrase,
 	&cmd_version,
 	NULL
 };

@@ -7,5 +7,9 @@
 extern const struct cli_cmd cmd_show_super;
 extern const struct cli_cmd cmd_recover_super;
 extern const struct cli_cmd cmd_version;
+extern const struct cli_cmd cmd_format;
+extern const struct cli_cmd cmd_unlock;
+extern const struct cli_cmd cmd_set_passphrase;
+extern const struct cli_cmd cmd_remove_passphrase;
 
 #endif

@@ -1,7 +1,7 @@
 """What format writes: byte for byte the superblocks of the real tool, and a filesystem that the real
 kernel mounts, writes to and finds clean.
 
-MIXES are options with {0}, {1} ... for the images of the given sizes in MiB.
+What is formatted is in format_cases.py.
 """
 import os
 import struct
@@ -9,42 +9,10 @@ import struct
 import pytest
 
 import superblock
+from format_cases import MIXES, PASSPHRASE
 from normalise import difference
 
 pytestmark = pytest.mark.needs("format")
-
-PASSPHRASE = "correct horse"
-# name: sizes in MiB, arguments
-MIXES = {
-    "default": ([128], "{0}"),
-    "small": ([24], "{0}"),
-    "large": ([65536], "{0}"),
-    "two": ([64, 96], "{0} {1}"),
-    "replicas": ([64, 64, 64], "--replicas=2 {0} {1} {2}"),
-    "five": ([48, 64, 80, 96, 112], "--metadata_replicas=3 --data_replicas=2 {0} {1} {2} {3} {4}"),
-    "labels": ([96, 96, 96], "--label=ssd.a --durability=2 {0} --label=hdd.b --durability=1 {1} --label=hdd.c {2} "
-                             "--foreground_target=ssd --background_target=hdd --promote_target=ssd"),
-    "target-device": ([64, 64], "{0} {1} --metadata_target={1}"),
-    "discard": ([64, 64], "--label=x {0} --discard {1}"),
-    "data-allowed": ([64, 96], "--data_allowed=journal,btree {0} --data_allowed=user {1}"),
-    "compression": ([96], "--compression=lz4 --background_compression=zstd:15 {0}"),
-    "gzip": ([96], "--compression=gzip:9 {0}"),
-    "checksums": ([96], "--metadata_checksum=crc64 --data_checksum=xxhash --str_hash=crc64 {0}"),
-    "no-checksum": ([96], "--data_checksum=none --nocow {0}"),
-    "buckets": ([128], "--bucket_size=512k --btree_node_size=128k {0}"),
-    "node-size": ([128, 128], "--btree_node_size=64k --bucket_size=256k {0} {1}"),
-    "superblock-size": ([96], "--superblock_size=128k {0}"),
-    "fs-size": ([128, 96], "--fs_size=64M {0} {1}"),
-    "label": ([64], "-L name-with-exactly-thirty-two-chr -U 01234567-89ab-cdef-0123-456789abcdef {0}"),
-    "quotas": ([96], "--usrquota --grpquota --prjquota --acl=0 --inodes_32bit {0}"),
-    "reserve": ([96], "--gc_reserve_percent=12 --root_reserve_percent=3 --errors=continue --encoded_extent_max=128k {0}"),
-    "wide-macs": ([96], "--wide_macs --encrypted {0}"),
-    "encrypted": ([64, 64], "--encrypted --replicas=2 {0} {1}"),
-    "bare-key": ([96], "--encrypted --no_passphrase {0}"),
-    "old-version": ([96], "--version=1028 {0}"),
-    "erasure-code": ([64, 64, 64], "--erasure_code --replicas=2 {0} {1} {2}"),
-}
-
 
 def has_passphrase(args):
     return "--encrypted" in args and "--no_passphrase" not in args
