@@ -23,6 +23,8 @@ struct bch_opts;	/* sb/opts.h */
 struct bch_crypt_key;	/* sb/crypt.h */
 struct bch_btree_state; /* btree/ */
 struct bch_journal;	/* journal/ */
+struct bch_snapshots;	/* fs/snapshots.h */
+struct bch_data;	/* data/read.h */
 
 /* A member slot as the filesystem's superblock describes it (spec 01 section 11.2). */
 struct bch_member_info {
@@ -82,6 +84,8 @@ struct bch_fs {
 	/* States of the floors above. */
 	struct bch_btree_state *btree;
 	struct bch_journal *journal;
+	struct bch_snapshots *snapshots;
+	struct bch_data *data;
 
 	/* Messages for the user, one line each without newline; NULL: stderr. */
 	void (*log)(struct bch_fs *c, const char *line);
