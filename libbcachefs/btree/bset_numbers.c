@@ -3,6 +3,8 @@
  * entry is a prefix of its key's packed position, as long as it takes to tell the nearest
  * ancestors on both sides apart, so all three must be packed.
  */
+#include <linux/bitmap.h>
+#include <linux/bitops.h>
 #include "btree/bset_numbers.h"
 #include "util/eytzinger.h"
 
@@ -11,7 +13,7 @@
 #define MAX_LINES	((FIRST_KEY_BYTES + U16_MAX * 8) / LINE_BYTES + 1)
 
 /* Of each line from 1 on: is the first key at or behind its start packed? false: no such key. */
-static bool lines_packed(struct bset_keys set, unsigned lines, u8 *packed)
+static bool lines_packed(struct bset_keys set, unsigned lines, unsigned long *packed)
 {
 	unsigned line = 1;
 
@@ -19,7 +21,7 @@ static bool lines_packed(struct bset_keys set, unsigned lines, u8 *packed)
 		const struct bkey_packed *p = (const void *)(set.keys + at);
 
 		while (line < lines && FIRST_KEY_BYTES + at * 8 >= line * LINE_BYTES)
-			packed[line++] = bkey_p_is_packed(p);
+			__assign_bit(line++, packed, bkey_p_is_packed(p));
 		at += p->u64s;
 	}
 	return line == lines;
@@ -30,7 +32,7 @@ struct bset_numbers bch_bset_numbers(const struct bkey_format *f, struct bset_ke
 {
 	unsigned lines = (FIRST_KEY_BYTES + set.u64s * 8) / LINE_BYTES, n = lines - 1;
 	struct bset_numbers ret = {};
-	u8 packed[MAX_LINES];
+	DECLARE_BITMAP(packed, MAX_LINES);
 	u64 pos[BKEY_U64s];
 	bool min_packs, max_packs;
 
@@ -40,10 +42,10 @@ struct bset_numbers bch_bset_numbers(const struct bkey_format *f, struct bset_ke
 	max_packs = bch_bkey_pack_pos(f, (void *)pos, max);
 	for (unsigned i = 1; i <= n; i++) {
 		unsigned left = eytzinger_left_bound(i), right = eytzinger_right_bound(i);
-		bool usable = bkey_format_key_bits(f) && packed[eytzinger_to_rank(i, n)];
+		bool usable = bkey_format_key_bits(f) && test_bit(eytzinger_to_rank(i, n), packed);
 
-		usable &= left ? packed[eytzinger_to_rank(left, n)] : min_packs;
-		usable &= right ? packed[eytzinger_to_rank(right, n)] : max_packs;
+		usable &= left ? test_bit(eytzinger_to_rank(left, n), packed) : min_packs;
+		usable &= right ? test_bit(eytzinger_to_rank(right, n), packed) : max_packs;
 		ret.failed_unpacked += !usable;
 	}
 	ret.floats = n;
