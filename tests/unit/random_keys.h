@@ -97,3 +97,63 @@ static inline struct bkey reference_unpack(const struct bkey_format *f, const vo
 }
 
 #endif
+
+/* Keys of @f, sorted, with positions close to each other and far; some unpacked, some deleted. */
+struct random_set {
+	u64 *keys;
+	unsigned u64s, nr;
+};
+
+static inline int random_pos_cmp(const void *l, const void *r)
+{
+	return bpos_cmp(*(const struct bpos *)l, *(const struct bpos *)r);
+}
+
+/* A position of the format or, one in @wild, any. */
+static inline struct bpos random_near_pos(const struct bkey_format *f, unsigned wild)
+{
+	u64 v[3];
+
+	for (unsigned i = 0; i < 3; i++) {
+		v[i] = random_width(f->bits_per_field[i]) + le64_to_cpu(f->field_offset[i]);
+		if (wild && !random_below(wild))
+			v[i] = random_below(2) ? v[i] + random_below(3) - 1 :
+						 random_width(bch_bkey_field_bits[i]);
+	}
+	return SPOS(v[0], v[1], v[2]);
+}
+
+static inline void random_set_init(struct random_set *s, const struct bkey_format *f, unsigned nr,
+				   unsigned wild, unsigned max_val_u64s)
+{
+	struct bpos *pos = malloc((nr + 1) * sizeof(*pos));
+
+	s->keys = malloc((nr + 1) * (BKEY_U64s + max_val_u64s) * sizeof(u64));
+	s->u64s = s->nr = 0;
+	for (unsigned i = 0; i < nr; i++)
+		pos[i] = random_near_pos(f, wild);
+	qsort(pos, nr, sizeof(*pos), random_pos_cmp);
+	for (unsigned i = 0; i < nr; i++) {
+		struct bkey_packed *p = (void *)(s->keys + s->u64s);
+		struct bkey k = {.u64s = BKEY_U64s + random_below(max_val_u64s + 1), .format = 1,
+				 .type = random_below(4), .p = pos[i]};
+
+		if (i && bpos_eq(pos[i], pos[i - 1]))
+			continue;
+		k.size = le64_to_cpu(f->field_offset[BKEY_FIELD_SIZE]);
+		k.bversion.hi = le64_to_cpu(f->field_offset[BKEY_FIELD_VERSION_HI]);
+		k.bversion.lo = le64_to_cpu(f->field_offset[BKEY_FIELD_VERSION_LO]);
+		if ((wild && !random_below(wild * 4)) || !bch_bkey_pack_key(f, p, &k))
+			memcpy(p, &k, sizeof(k));
+		for (unsigned v = bkey_p_key_u64s(f, p); v < p->u64s; v++)
+			((u64 *)p)[v] = random_u64();
+		s->u64s += p->u64s;
+		s->nr++;
+	}
+	free(pos);
+}
+
+static inline void random_set_exit(struct random_set *s)
+{
+	free(s->keys);
+}

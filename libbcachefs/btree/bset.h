@@ -1,0 +1,96 @@
+/*
+ * Searching in a bset, and in the up to three bsets of a node as if they were one (spec 02
+ * sections 9, 27).
+ *
+ * A bset that no longer changes gets an index: of one key in each BSET_BLOCK_BYTES ("landmark")
+ * 64 bits of the packed position, those behind the bits that all keys of the bset share, in
+ * Eytzinger order. A search goes down this tree without unpacking or touching a key and scans at
+ * most a block of keys, comparing packed words. Positions and unpacked keys that the node's format
+ * cannot represent count as the largest position below them that it can: then, and when 64 bits
+ * do not tell landmarks apart, keys themselves are compared.
+ *
+ * Readers need the node locked against changes, nothing more. Nothing here fails on any content
+ * that is sorted and whole (struct bset_keys).
+ */
+#ifndef _BCH_BTREE_BSET_H
+#define _BCH_BTREE_BSET_H
+
+#include "btree/sort.h"
+
+#define BSET_BLOCK_BYTES 256
+
+struct bset_index {
+	u64 *keys;
+	u32 u64s;
+	bool all_packed;
+	u8 skip;	  /* bits that the packed positions of all keys share */
+	u16 nr, max;	  /* landmarks besides the first key: the tree's slots; room */
+	struct bpos first, last;
+	/* One allocation, aligned to cache lines; each may be NULL. */
+	u64 *tree;	  /* slot -> 64 bits of the landmark's position */
+	u16 *from;	  /* slot -> where the landmark before it lies, in u64s from @keys */
+	u16 *landmarks;	  /* in order, with the first key; nr + 1 of them */
+	void *mem;
+};
+
+/*
+ * Index the sorted keys @set of a node. They must stay where they are, unchanged, until
+ * bch_bset_index_exit(). -ENOMEM leaves an index that works slowly.
+ */
+int bch_bset_index_init(struct bset_index *t, const struct bkey_unpacker *u, struct bset_keys set);
+/*
+ * Index an empty bset that will change, by bch_bset_replace() only: landmarks in order, without a
+ * tree. @keys has room for @max_u64s, at most 65535.
+ */
+int bch_bset_index_init_writable(struct bset_index *t, u64 *keys, unsigned max_u64s);
+void bch_bset_index_exit(struct bset_index *t);
+
+static inline struct bkey_packed *bset_start(const struct bset_index *t)
+{
+	return (struct bkey_packed *)t->keys;
+}
+
+static inline struct bkey_packed *bset_end(const struct bset_index *t)
+{
+	return (struct bkey_packed *)(t->keys + t->u64s);
+}
+
+/* The first key at or behind @pos; bset_end() if there is none. */
+struct bkey_packed *bch_bset_search(const struct bset_index *t, const struct bkey_unpacker *u,
+				    struct bpos pos);
+/* The key before @p, a key of the bset or its end; NULL at the start. */
+struct bkey_packed *bch_bset_prev(const struct bset_index *t, const struct bkey_packed *p);
+
+/*
+ * Put @key (packed or not, of the node's format) at @where, where bch_bset_search() for its
+ * position leads; a key at the same position goes. With @key NULL: remove the key @where. The
+ * bset is writable and has room.
+ */
+void bch_bset_replace(struct bset_index *t, const struct bkey_unpacker *u,
+		      struct bkey_packed *where, const struct bkey_packed *key);
+
+/* ---- The bsets of a node as one ---- */
+
+#define BSET_LIST_MAX 3
+
+/* Oldest first: a key hides those at its position in older bsets; deleted keys are not seen. */
+struct bset_list {
+	struct bkey_unpacker u;
+	u8 nr;
+	struct bset_index set[BSET_LIST_MAX];
+};
+
+struct bset_iter {
+	const struct bset_list *list;
+	const struct bkey_packed *at[BSET_LIST_MAX]; /* the next key of each bset */
+};
+
+/* All return the live key at the new place of the iterator, NULL at the end (or start). */
+const struct bkey_packed *bch_bset_iter_seek(struct bset_iter *iter, const struct bset_list *list,
+					     struct bpos pos);
+const struct bkey_packed *bch_bset_iter_peek(struct bset_iter *iter);
+const struct bkey_packed *bch_bset_iter_next(struct bset_iter *iter);
+/* The last live key before the iterator's place; NULL leaves the iterator at the first key. */
+const struct bkey_packed *bch_bset_iter_prev(struct bset_iter *iter);
+
+#endif
