@@ -22,15 +22,15 @@
 #include "format/btree.h"
 #include "format/sb.h"
 
-#define IMAGE_BLOCK	  4096
-#define IMAGE_MAX_BSETS	  128
+#define IMAGE_BLOCK	4096
+#define IMAGE_MAX_BSETS 128
 
 struct image {
 	int fd;
 	const u8 *data;
 	size_t bytes;
-	u64 data_end;	   /* no hole between the last block looked at and here */
-	u64 magic;	   /* of btree nodes */
+	u64 data_end; /* no hole between the last block looked at and here */
+	u64 magic;    /* of btree nodes */
 	size_t node_bytes;
 	size_t block_bytes;
 	unsigned version_min;

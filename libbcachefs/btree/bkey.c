@@ -13,7 +13,7 @@
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "keys in memory are little endian");
 
 /* Bits of a packed key's head: u64s, format, type. */
-#define KEY_HEAD_BITS 24
+#define KEY_HEAD_BITS	       24
 /* Superblock versions from this on have checked fields (snapshot). */
 #define VERSION_FIELDS_CHECKED 12
 

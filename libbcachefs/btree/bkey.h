@@ -51,11 +51,20 @@ static inline bool bpos_ge(struct bpos l, struct bpos r)
 	return !bpos_lt(l, r);
 }
 
+/* Without the snapshot: negative, 0, positive. */
+static inline int bkey_cmp(struct bpos l, struct bpos r)
+{
+	int c = u64_cmp(l.inode, r.inode);
+
+	return c ? c : u64_cmp(l.offset, r.offset);
+}
+
 /* Negative, 0, positive. */
 static inline int bpos_cmp(struct bpos l, struct bpos r)
 {
-	return u64_cmp(l.inode, r.inode) ?: u64_cmp(l.offset, r.offset) ?:
-	       u64_cmp(l.snapshot, r.snapshot);
+	int c = bkey_cmp(l, r);
+
+	return c ? c : u64_cmp(l.snapshot, r.snapshot);
 }
 
 static inline struct bpos bpos_min(struct bpos l, struct bpos r)
@@ -93,11 +102,6 @@ static inline bool bkey_gt(struct bpos l, struct bpos r)
 static inline bool bkey_ge(struct bpos l, struct bpos r)
 {
 	return !bkey_lt(l, r);
-}
-
-static inline int bkey_cmp(struct bpos l, struct bpos r)
-{
-	return u64_cmp(l.inode, r.inode) ?: u64_cmp(l.offset, r.offset);
 }
 
 static inline struct bpos bkey_min(struct bpos l, struct bpos r)
@@ -168,7 +172,7 @@ static inline struct bpos bpos_swab(struct bpos p)
 
 static inline int bversion_cmp(struct bversion l, struct bversion r)
 {
-	return u64_cmp(l.hi, r.hi) ?: u64_cmp(l.lo, r.lo);
+	return l.hi != r.hi ? u64_cmp(l.hi, r.hi) : u64_cmp(l.lo, r.lo);
 }
 
 static inline bool bversion_zero(struct bversion v)
@@ -343,8 +347,7 @@ void bch_bkey_unpack(const struct bkey_format *f, struct bkey_i *dst, const stru
 /* ---- Packing: false and @out undefined when a field does not fit ---- */
 
 /* The header: key_u64s words at @out. */
-bool bch_bkey_pack_key(const struct bkey_format *f, struct bkey_packed *out,
-		       const struct bkey *k);
+bool bch_bkey_pack_key(const struct bkey_format *f, struct bkey_packed *out, const struct bkey *k);
 /* Header and value. */
 bool bch_bkey_pack(const struct bkey_format *f, struct bkey_packed *out, const struct bkey_i *k);
 /* A key with this position, other fields 0: something to search for. */

@@ -10,10 +10,10 @@
 #include "btree/bset.h"
 #include "util/eytzinger.h"
 
-#define CACHE_LINE	64
-#define POS_WORDS	3
-#define BLOCK_U64s	(BSET_BLOCK_BYTES / 8)
-#define MAX_U64s	((unsigned)U16_MAX) /* what a bset header can say */
+#define CACHE_LINE 64
+#define POS_WORDS  3
+#define BLOCK_U64s (BSET_BLOCK_BYTES / 8)
+#define MAX_U64s   ((unsigned)U16_MAX) /* what a bset header can say */
 
 /* What is searched for, in the node's format. */
 struct search {
@@ -201,9 +201,8 @@ static noinline const struct bkey_packed *landmark_search(const struct bset_inde
 }
 
 /* A key at or before the wanted one, and in the same block. */
-static inline const struct bkey_packed *tree_search(const struct bset_index *t,
-						    const struct bkey_unpacker *u,
-						    const struct search *s)
+static inline const struct bkey_packed *
+tree_search(const struct bset_index *t, const struct bkey_unpacker *u, const struct search *s)
 {
 	u64 wanted = window(s->floor, t->skip);
 	unsigned n = t->nr, i = 1;
@@ -429,8 +428,7 @@ void bch_bset_replace(struct bset_index *t, const struct bkey_unpacker *u,
 {
 	unsigned at = (u64 *)where - t->keys, old = 0, new = key ? key->u64s : 0;
 	u64 *dst = (u64 *)where;
-	bool overwrites = where != bset_end(t) &&
-			  (!key || !bch_bkey_p_cmp(&u->format, where, key));
+	bool overwrites = where != bset_end(t) && (!key || !bch_bkey_p_cmp(&u->format, where, key));
 
 	if (overwrites)
 		old = where->u64s;

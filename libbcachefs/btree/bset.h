@@ -23,13 +23,13 @@ struct bset_index {
 	u64 *keys;
 	u32 u64s;
 	bool all_packed;
-	u8 skip;	  /* bits that the packed positions of all keys share */
-	u16 nr, max;	  /* landmarks besides the first key: the tree's slots; room */
+	u8 skip;     /* bits that the packed positions of all keys share */
+	u16 nr, max; /* landmarks besides the first key: the tree's slots; room */
 	struct bpos first, last;
 	/* One allocation, aligned to cache lines; each may be NULL. */
-	u64 *tree;	  /* slot -> 64 bits of the landmark's position */
-	u16 *from;	  /* slot -> where the landmark before it lies, in u64s from @keys */
-	u16 *landmarks;	  /* in order, with the first key; nr + 1 of them */
+	u64 *tree;	/* slot -> 64 bits of the landmark's position */
+	u16 *from;	/* slot -> where the landmark before it lies, in u64s from @keys */
+	u16 *landmarks; /* in order, with the first key; nr + 1 of them */
 	void *mem;
 };
 

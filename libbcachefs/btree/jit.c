@@ -22,9 +22,9 @@
 enum reg {
 	RAX = 0,
 	RCX = 1,
-	KEY_PACKED = 2,	 /* rdx */
-	KEY_OUT = 6,	 /* rsi */
-	UNPACKER = 7,	 /* rdi */
+	KEY_PACKED = 2, /* rdx */
+	KEY_OUT = 6,	/* rsi */
+	UNPACKER = 7,	/* rdi */
 };
 
 struct code {
@@ -147,8 +147,8 @@ static void emit_extract(struct code *c, unsigned pos, unsigned bits, unsigned k
 
 /* Where each field lies in struct bkey. */
 static const u8 field_at[BKEY_NR_FIELDS] = {
-	offsetof(struct bkey, p.inode),	  offsetof(struct bkey, p.offset),
-	offsetof(struct bkey, p.snapshot), offsetof(struct bkey, size),
+	offsetof(struct bkey, p.inode),	    offsetof(struct bkey, p.offset),
+	offsetof(struct bkey, p.snapshot),  offsetof(struct bkey, size),
 	offsetof(struct bkey, bversion.hi), offsetof(struct bkey, bversion.lo),
 };
 
@@ -199,8 +199,8 @@ struct jit_shape {
 };
 
 static struct jit_shape *jit_table[1 << JIT_TABLE_BITS];
-static unsigned jit_nr;	  /* shapes made or in the making */
-static bool jit_refused;  /* the system gives no executable memory */
+static unsigned jit_nr;	 /* shapes made or in the making */
+static bool jit_refused; /* the system gives no executable memory */
 
 static u64 format_widths(const struct bkey_format *f)
 {

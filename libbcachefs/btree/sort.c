@@ -136,7 +136,9 @@ int bch_bset_merge(const struct bkey_unpacker *u, u64 *dst, const struct bset_ke
 		const void *keys = sets[i].keys;
 
 		m.cursors[m.nr++] = (struct cursor){
-			.p = keys, .end = keys + sets[i].u64s * sizeof(u64), .set = i,
+			.p = keys,
+			.end = keys + sets[i].u64s * sizeof(u64),
+			.set = i,
 		};
 		cursors_fix(&m);
 	}

@@ -78,12 +78,12 @@ static inline unsigned eytzinger_right_bound(unsigned i)
  * The first slot in sorted order that is not @less: an expression of the slot @i that is true for
  * a prefix of the sorted order. Give it as a value, not as a branch.
  */
-#define eytzinger_find(n, i, less)				\
-({								\
-	unsigned _n = (n), i = 1;				\
-	while (i <= _n)						\
-		i = 2 * i + !!(less);				\
-	i >> (__builtin_ctz(~i) + 1);				\
-})
+#define eytzinger_find(n, i, less)            \
+	({                                    \
+		unsigned _n = (n), i = 1;     \
+		while (i <= _n)               \
+			i = 2 * i + !!(less); \
+		i >> (__builtin_ctz(~i) + 1); \
+	})
 
 #endif

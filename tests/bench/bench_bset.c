@@ -15,9 +15,9 @@
 #include "tests/unit/random_keys.h"
 #include "util/printbuf.h"
 
-#define MAX_NS	1e9 /* for one line and way */
-#define QUERIES 65536
-#define BATCH	64
+#define MAX_NS	 1e9 /* for one line and way */
+#define QUERIES	 65536
+#define BATCH	 64
 #define MIN_U64s 1024 /* smaller nodes are left out */
 
 struct bench_node {

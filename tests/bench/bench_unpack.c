@@ -63,10 +63,10 @@ static void add_image(const char *path)
 	printbuf_exit(&err);
 }
 
-#define WALK(n, p, body)							\
+#define WALK(n, p, body)                                                                 \
 	for (u64 *w = (n)->set.keys, *end = w + (n)->set.u64s; w < end; w += *(u8 *)w) { \
-		const struct bkey_packed *p = (const void *)w;			\
-		body;								\
+		const struct bkey_packed *p = (const void *)w;                           \
+		body;                                                                    \
 	}
 
 static inline void unpack_by(bch_unpack_fn fn, const struct bkey_unpacker *u, struct bkey *k,

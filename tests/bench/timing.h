@@ -41,7 +41,8 @@ static inline void timing_stop(struct timing *t, size_t ops)
 
 static inline int timing_cmp(const void *l, const void *r)
 {
-	return (*(const double *)l > *(const double *)r) - (*(const double *)l < *(const double *)r);
+	return (*(const double *)l > *(const double *)r) -
+	       (*(const double *)l < *(const double *)r);
 }
 
 static inline double timing_median(struct timing *t)

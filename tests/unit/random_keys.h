@@ -135,8 +135,10 @@ static inline void random_set_init(struct random_set *s, const struct bkey_forma
 	qsort(pos, nr, sizeof(*pos), random_pos_cmp);
 	for (unsigned i = 0; i < nr; i++) {
 		struct bkey_packed *p = (void *)(s->keys + s->u64s);
-		struct bkey k = {.u64s = BKEY_U64s + random_below(max_val_u64s + 1), .format = 1,
-				 .type = random_below(4), .p = pos[i]};
+		struct bkey k = {.u64s = BKEY_U64s + random_below(max_val_u64s + 1),
+				 .format = 1,
+				 .type = random_below(4),
+				 .p = pos[i]};
 
 		if (i && bpos_eq(pos[i], pos[i - 1]))
 			continue;

@@ -318,7 +318,10 @@ TEST(calculated_formats_are_valid_and_pack_their_keys)
 		bch_bkey_format_init(&s);
 		for (unsigned i = 0; i < ARRAY_SIZE(keys); i++) {
 			keys[i] = (struct bkey){
-				.u64s = 5, .format = 1, .type = random_u64(), .p = random_pos(),
+				.u64s = 5,
+				.format = 1,
+				.type = random_u64(),
+				.p = random_pos(),
 				.size = random_width(32),
 				.bversion = {.hi = random_width(32), .lo = random_width(64)},
 			};

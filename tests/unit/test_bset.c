@@ -25,8 +25,7 @@ static void expect_search(const struct bset_index *t, const struct bkey_unpacker
 {
 	const struct bkey_packed *found = bch_bset_search(t, u, pos);
 
-	EXPECT_EQ((u64 *)found - s->keys,
-		  (u64 *)linear_search(&u->format, s, pos) - s->keys);
+	EXPECT_EQ((u64 *)found - s->keys, (u64 *)linear_search(&u->format, s, pos) - s->keys);
 }
 
 static void expect_index_works(const struct bkey_unpacker *u, const struct random_set *s)
@@ -65,8 +64,8 @@ TEST(search_finds_what_a_plain_loop_finds)
 }
 
 /* Merged by comparing everything with everything; @live: without deleted keys. */
-static unsigned plain_merge(const struct bkey_format *f, const struct random_set *sets,
-			    unsigned nr, bool live, const struct bkey_packed **out)
+static unsigned plain_merge(const struct bkey_format *f, const struct random_set *sets, unsigned nr,
+			    bool live, const struct bkey_packed **out)
 {
 	unsigned at[8] = {}, n = 0;
 
@@ -129,7 +128,8 @@ static void expect_iterator_works(const struct bkey_unpacker *u, const struct ra
 	unsigned n = plain_merge(&u->format, sets, nr, true, expected), i = 0;
 
 	for (unsigned j = 0; j < nr; j++)
-		bch_bset_index_init(&list.set[j], u, (struct bset_keys){sets[j].keys, sets[j].u64s});
+		bch_bset_index_init(&list.set[j], u,
+				    (struct bset_keys){sets[j].keys, sets[j].u64s});
 	for (p = bch_bset_iter_seek(&iter, &list, POS_MIN); p; p = bch_bset_iter_next(&iter), i++)
 		EXPECT(i < n && p == expected[i]);
 	EXPECT_EQ(i, n);
@@ -160,7 +160,8 @@ TEST(merging_and_iterating_see_the_newest_key_of_each_position)
 		f.bits_per_field[0] = f.bits_per_field[2] = 0;
 		f.bits_per_field[1] = n % 5 ? 7 : 16;
 		f.key_u64s = (24 + bkey_format_key_bits(&f) + f.bits_per_field[3] +
-			      f.bits_per_field[4] + f.bits_per_field[5] + 63) / 64;
+			      f.bits_per_field[4] + f.bits_per_field[5] + 63) /
+			     64;
 		f.field_offset[1] = cpu_to_le64(random_below(1000));
 		bch_unpacker_init(&u, &f);
 		for (unsigned i = 0; i < nr; i++)

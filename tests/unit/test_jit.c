@@ -78,8 +78,12 @@ TEST(all_ways_to_unpack_agree_with_the_definition)
 TEST(an_unpacker_takes_unpacked_keys_as_they_are)
 {
 	struct bkey_unpacker u;
-	struct bkey k, in = {.u64s = 7, .format = KEY_FORMAT_CURRENT | KEY_NEEDS_WHITEOUT,
-			     .type = 3, .size = 1, .bversion = {1, 2}, .p = SPOS(1, 2, 3)};
+	struct bkey k, in = {.u64s = 7,
+			     .format = KEY_FORMAT_CURRENT | KEY_NEEDS_WHITEOUT,
+			     .type = 3,
+			     .size = 1,
+			     .bversion = {1, 2},
+			     .p = SPOS(1, 2, 3)};
 
 	bch_unpacker_init(&u, &bch_bkey_format_current);
 	bkey_unpack_header(&u, &k, (void *)&in);
@@ -113,7 +117,7 @@ TEST(any_number_of_formats_is_served)
 }
 
 #ifndef PR_SET_MDWE
-#define PR_SET_MDWE		    65
+#define PR_SET_MDWE		 65
 #define PR_MDWE_REFUSE_EXEC_GAIN 1
 #endif
 
