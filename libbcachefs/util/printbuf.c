@@ -126,10 +126,8 @@ void prt_tab_rjust(struct printbuf *out)
 {
 	unsigned stop, pad, field;
 
-	if (out->cur_tabstop >= out->nr_tabstops) {
-		append(out, "\r", 1);
+	if (out->cur_tabstop >= out->nr_tabstops)
 		return;
-	}
 	stop = out->tabstops[out->cur_tabstop++];
 	if (line_len(out) < stop) {
 		pad = stop - line_len(out);
