@@ -68,9 +68,8 @@ static void dev_usage_to_text(struct printbuf *out, const struct jset_entry_dev_
 {
 	unsigned nr = (jset_entry_bytes(&u->entry) - sizeof(*u)) / sizeof(u->d[0]);
 
-	/* The two blanks are what the indentation leaves behind. */
-	prt_printf(out, "dev=%u  ", le32_to_cpu(u->dev));
-	printbuf_indent_add(out, 2);
+	prt_printf(out, "dev=%u", le32_to_cpu(u->dev));
+	printbuf_indent_add(out, 2); /* its blanks stay at the end of this line */
 	for (unsigned i = 0; i < nr; i++) {
 		prt_newline(out);
 		data_type_to_text(out, i);
