@@ -22,7 +22,8 @@ CC		?= gcc
 CFLAGS		?= -O2 -g
 SANITIZE	?=
 PKGCONFIG	?= pkg-config
-PKGS		:= blkid uuid libsodium libcrypto libzstd liblz4 zlib libxxhash libisal liburcu libudev
+PKGS		:= blkid uuid libsodium libcrypto libzstd liblz4 zlib libxxhash liburcu libudev
+PKGS		+= $(shell $(PKGCONFIG) --exists libisal && echo libisal)
 LDLIBS_EXTRA	:= -laio -lkeyutils -lpthread -lm
 
 ALL_CFLAGS	= -std=gnu11 $(CFLAGS) $(SANITIZE) -Wall -Wextra -Werror -Wmissing-prototypes \
