@@ -131,6 +131,8 @@ static int read_quietly(struct bch_sb_handle *h, const char *path, struct printb
 		return ret;
 	}
 	ret = bch_sb_read(h, bdev, &args, err);
+	if (!ret)
+		bch_sb_features_validate(h->sb, notes);
 	h->bdev = NULL;
 	bdev_close(bdev);
 	return ret;

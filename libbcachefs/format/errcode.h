@@ -39,6 +39,7 @@
 	x(EINVAL, invalid_sb_quota)			\
 	x(EINVAL, invalid_sb_errors)			\
 	x(EINVAL, invalid_sb_opt)			\
+	x(EINVAL, invalid_sb_opt_compression)		\
 	x(EINVAL, invalid_sb_ext)			\
 	x(EINVAL, invalid_sb_downgrade)			\
 	x(EINVAL, device_not_a_member_of_filesystem)	\
@@ -55,6 +56,7 @@
 	x(EINVAL, option_name)				\
 	x(EINVAL, option_value)				\
 	x(EINVAL, option_not_bool)			\
+	x(EINVAL, opt_parse_error)			\
 	x(EINVAL, option_needs_open_fs)			\
 	x(ERANGE, ERANGE_option_too_small)		\
 	x(ERANGE, ERANGE_option_too_big)		\

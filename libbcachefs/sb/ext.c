@@ -116,7 +116,8 @@ static void recovery_passes_to_text(struct printbuf *out, const struct bch_sb *s
 	const struct sb_recovery_passes *p = (const void *)s;
 	unsigned i;
 
-	sb_second_tabstop(out);
+	if (out->nr_tabstops <= 1)
+		printbuf_tabstop_push(out, 28);
 	prt_str(out, "Pass\tLast run\tLast runtime\n");
 	for (i = 0; i < sb_section_nr(p, entries); i++) {
 		const struct sb_recovery_pass *e = &p->entries[i];

@@ -122,16 +122,16 @@ int bch_opt_validate(enum bch_opt_id id, u64 v, struct printbuf *err)
 	}
 	if ((opt->flags & OPT_SECTORS) && (v & 511)) {
 		prt_printf(err, "%s: not a multiple of 512", opt->name);
-		return -BCH_ERR_option_value;
+		return -BCH_ERR_opt_parse_error;
 	}
 	if ((opt->flags & OPT_POW2) && (v & (v - 1))) {
 		prt_printf(err, "%s: must be a power of two", opt->name);
-		return -BCH_ERR_option_value;
+		return -BCH_ERR_opt_parse_error;
 	}
 	if (opt->kind == OPT_COMPRESSION &&
-	    ((v & 15) >= BCH_COMPRESSION_OPT_NR || v > U8_MAX || (v && !(v & 15)))) {
+	    !bch_compression_opt_valid(v)) {
 		prt_printf(err, "invalid compression opt %llu", v);
-		return -BCH_ERR_option_value;
+		return -BCH_ERR_invalid_sb_opt_compression;
 	}
 	return 0;
 }
@@ -271,13 +271,13 @@ static int value_missing(const struct bch_option *opt, u64 *v, struct printbuf *
 		return 0;
 	}
 	prt_printf(err, "%s: required value", opt->name);
-	return -BCH_ERR_option_value;
+	return -BCH_ERR_opt_parse_error;
 }
 
 static int bad_value(const struct bch_option *opt, const char *what, struct printbuf *err)
 {
 	prt_printf(err, "%s: %s", opt->name, what);
-	return -BCH_ERR_option_value;
+	return -BCH_ERR_opt_parse_error;
 }
 
 int bch_opt_parse(enum bch_opt_id id, const char *val, const struct bch_sb *sb, u64 *v,
@@ -487,9 +487,8 @@ u64 bch_opt_from_sb(const struct bch_sb *sb, enum bch_opt_id id, unsigned dev)
 		return v;
 	if (opt->flags & OPT_LOG2)
 		v = 1ULL << (v & 63);
-	/* A size that overflows stays too big. */
 	if (opt->flags & OPT_SECTORS)
-		v = v > U64_MAX >> 9 ? U64_MAX : v << 9;
+		v <<= 9;
 	if (opt->flags & OPT_PLUS1)
 		v = v ? v - 1 : opt->def;
 	return v;

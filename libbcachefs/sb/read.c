@@ -18,8 +18,9 @@ struct reader {
 	struct bch_sb_handle *h; /* the best so far; sb NULL: none */
 	struct block_device *bdev;
 	const struct bch_sb_read_args *args;
-	struct printbuf *err;	/* of the first copy that failed, then of others */
+	struct printbuf *err;	/* of the first copy that failed, and what is different of others */
 	int ret;		/* of the first copy that failed */
+	struct printbuf first_why;
 	int refused;		/* a good copy cannot be used, whatever others say */
 	u64 refused_seq;
 	struct printbuf refused_why;
@@ -45,11 +46,17 @@ static int checksum_validate(const struct bch_sb *sb, struct printbuf *err)
 	return -BCH_ERR_invalid_sb_csum;
 }
 
+static unsigned validate_flags(const struct bch_sb_read_args *args)
+{
+	return args->no_version_check ? SB_VALIDATE_NO_VERSION_CHECK : 0;
+}
+
 /* Magic, version and length (spec 01 section 6.1 steps 2 to 4). */
 static int raw_head_validate(const struct bch_sb *sb, const struct bch_sb_read_args *args,
 			     struct printbuf *err)
 {
 	size_t max = sb_max_bytes(&sb->layout);
+	int ret;
 
 	if (memcmp(sb->magic, bch_sb_magic, 16) && memcmp(sb->magic, bch_sb_magic_old, 16)) {
 		prt_str(err, "Not a bcachefs superblock (got magic ");
@@ -57,12 +64,9 @@ static int raw_head_validate(const struct bch_sb *sb, const struct bch_sb_read_a
 		prt_char(err, ')');
 		return -BCH_ERR_invalid_sb_magic;
 	}
-	if (!args->no_version_check) {
-		int ret = bch_sb_version_validate(sb, args->access, err);
-
-		if (ret)
-			return ret;
-	}
+	ret = bch_sb_version_validate(sb, args->access, validate_flags(args), err);
+	if (ret)
+		return ret;
 	if (sb_bytes(sb) > max) {
 		prt_printf(err, "Invalid superblock: too big (got %zu bytes, layout max %zu)",
 			   sb_bytes(sb), max);
@@ -117,11 +121,13 @@ static void copy_failed(struct reader *r, u64 sector, int ret, struct printbuf *
 	if (r->args->notes)
 		prt_printf(r->args->notes, "superblock at sector %llu: %s\n", sector,
 			   printbuf_str(why));
-	if (!r->ret)
+	if (!r->ret) {
 		r->ret = ret;
-	if (r->err->pos)
-		prt_str(r->err, "; ");
-	prt_printf(r->err, "sector %llu: %s", sector, printbuf_str(why));
+		prt_str(&r->first_why, printbuf_str(why));
+		prt_str(r->err, printbuf_str(why));
+	} else if (strcmp(printbuf_str(why), printbuf_str(&r->first_why))) {
+		prt_printf(r->err, "; sector %llu: %s", sector, printbuf_str(why));
+	}
 }
 
 /* Try the copy at @sector, and keep it if none so far is newer. 0 if it is valid. */
@@ -129,13 +135,12 @@ static int copy_try(struct reader *r, u64 sector)
 {
 	struct bch_sb_handle *h = r->h, tmp = {};
 	struct printbuf why = PRINTBUF;
-	unsigned flags = r->args->no_version_check ? SB_VALIDATE_NO_VERSION_CHECK : 0;
 	u64 seq = 0;
 	int ret = copy_read(&tmp, r->bdev, sector, r->args, &why);
 
 	if (!ret) {
 		seq = le64_to_cpu(tmp.sb->seq);
-		ret = bch_sb_validate(tmp.sb, r->args->access, flags, &why);
+		ret = bch_sb_validate(tmp.sb, r->args->access, validate_flags(r->args), &why);
 	}
 	if (is_refusal(ret) && (!r->refused || seq >= r->refused_seq)) {
 		r->refused = ret;
@@ -337,6 +342,7 @@ int bch_sb_read(struct bch_sb_handle *h, struct block_device *bdev,
 		.bdev = bdev,
 		.args = args,
 		.err = &why,
+		.first_why = PRINTBUF,
 		.refused_why = PRINTBUF,
 	};
 	int ret;
@@ -352,6 +358,7 @@ int bch_sb_read(struct bch_sb_handle *h, struct block_device *bdev,
 		bch_sb_free(h);
 	}
 	printbuf_exit(&why);
+	printbuf_exit(&r.first_why);
 	printbuf_exit(&r.refused_why);
 	return ret;
 }

@@ -132,8 +132,7 @@ int bch_sb_may_start(const struct bch_sb *sb, const bool *online, unsigned flags
 
 /* --- validation --- */
 
-static int entry_validate(const struct bch_sb *sb, const struct entry *e, bool v0,
-			  struct printbuf *err)
+static int entry_validate(const struct bch_sb *sb, const struct entry *e, struct printbuf *err)
 {
 	unsigned i;
 
@@ -149,7 +148,7 @@ static int entry_validate(const struct bch_sb *sb, const struct entry *e, bool v
 			return 0;
 		prt_printf(err, "invalid device %u in entry ", e->devs[i]);
 	}
-	entry_to_text(err, e, v0);
+	entry_to_text(err, e, false);
 	return -BCH_ERR_invalid_replicas_entry;
 }
 
@@ -194,10 +193,10 @@ static int replicas_validate(const struct bch_sb *sb, const struct sb_section *s
 		return -ENOMEM;
 	for (i = 0; !ret && i < nr; i++) {
 		entry_get(s, sorted[i], &e);
-		ret = entry_validate(sb, &e, is_v0(s), err);
+		ret = entry_validate(sb, &e, err);
 		if (!ret && i + 1 < nr && !cmp_entries(&sorted[i], &sorted[i + 1], s)) {
 			prt_str(err, "duplicate replicas entry ");
-			entry_to_text(err, &e, is_v0(s));
+			entry_to_text(err, &e, false);
 			ret = -BCH_ERR_invalid_sb_replicas;
 		}
 	}

@@ -96,6 +96,10 @@ void bch_sb_section_ops_register(unsigned type, const struct bch_sb_section_ops 
 
 enum bch_sb_validate_flags {
 	SB_VALIDATE_WRITE = 1U << 0, /* before a write; else what may be is repaired silently */
+	/*
+	 * To be shown only: versions and features may be newer than any known. Sections of another
+	 * major version are not looked into.
+	 */
 	SB_VALIDATE_NO_VERSION_CHECK = 1U << 1,
 };
 
@@ -103,7 +107,10 @@ enum bch_sb_validate_flags {
 int bch_sb_validate(struct bch_sb *sb, enum sb_access access, unsigned flags,
 		    struct printbuf *err);
 /* Version fields alone (spec 01 section 6.1 step 3). */
-int bch_sb_version_validate(const struct bch_sb *sb, enum sb_access access, struct printbuf *err);
+int bch_sb_version_validate(const struct bch_sb *sb, enum sb_access access, unsigned flags,
+			    struct printbuf *err);
+/* Versions and features that are known well enough to read the filesystem (spec 10 section 1.1). */
+int bch_sb_features_validate(const struct bch_sb *sb, struct printbuf *err);
 int bch_sb_layout_validate(const struct bch_sb_layout *l, struct printbuf *err);
 
 /* "1.13: inode_has_child_snapshots" */
@@ -122,6 +129,9 @@ void bch_sb_to_text(struct printbuf *out, const struct bch_sb *sb, bool layout, 
 /* Only the body of one section, for --field-only. */
 void bch_sb_section_to_text(struct printbuf *out, const struct bch_sb *sb,
 			    const struct sb_section *s);
+/* The same below "NAME (size BYTES):". */
+void bch_sb_section_headed_to_text(struct printbuf *out, const struct bch_sb *sb,
+				   const struct sb_section *s);
 /* Members "sb", "options", "members", "errors", "layout" and sections of spec 09 section 17. */
 void bch_sb_to_json(struct json *j, const struct bch_sb *sb, bool layout, u64 sections);
 

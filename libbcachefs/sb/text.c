@@ -171,10 +171,9 @@ void bch_sb_section_to_text(struct printbuf *out, const struct bch_sb *sb,
 		ops->to_text(out, sb, s);
 }
 
-static void section_to_text(struct printbuf *out, const struct bch_sb *sb,
-			    const struct sb_section *s)
+void bch_sb_section_headed_to_text(struct printbuf *out, const struct bch_sb *sb,
+				   const struct sb_section *s)
 {
-	prt_newline(out);
 	if (section_name(s))
 		prt_str(out, section_name(s));
 	else
@@ -192,8 +191,10 @@ void bch_sb_to_text(struct printbuf *out, const struct bch_sb *sb, bool layout, 
 	if (layout)
 		layout_to_text(out, &sb->layout);
 	sb_for_each_section (sb, s)
-		if (section_wanted(s, sections))
-			section_to_text(out, sb, s);
+		if (section_wanted(s, sections)) {
+			prt_newline(out);
+			bch_sb_section_headed_to_text(out, sb, s);
+		}
 }
 
 /* --- JSON --- */

@@ -68,18 +68,24 @@ int bch_sb_layout_validate(const struct bch_sb_layout *l, struct printbuf *err)
 
 /* --- versions and features --- */
 
-static bool version_readable(unsigned version)
+static bool major_known(unsigned version)
 {
-	return BCH_VERSION_MAJOR(version) <= BCH_VERSION_MAJOR(BCH_VERSION_CURRENT) &&
-	       version >= BCH_VERSION_MIN_READ;
+	return BCH_VERSION_MAJOR(version) <= BCH_VERSION_MAJOR(BCH_VERSION_CURRENT);
 }
 
-int bch_sb_version_validate(const struct bch_sb *sb, enum sb_access access, struct printbuf *err)
+static bool version_readable(unsigned version, unsigned flags)
+{
+	return version >= BCH_VERSION_MIN_READ &&
+	       ((flags & SB_VALIDATE_NO_VERSION_CHECK) || major_known(version));
+}
+
+int bch_sb_version_validate(const struct bch_sb *sb, enum sb_access access, unsigned flags,
+			    struct printbuf *err)
 {
 	unsigned version = le16_to_cpu(sb->version), min = le16_to_cpu(sb->version_min);
 
-	if (!version_readable(version) || !version_readable(min)) {
-		bool which = version_readable(version);
+	if (!version_readable(version, flags) || !version_readable(min, flags)) {
+		bool which = version_readable(version, flags);
 
 		prt_printf(err, "Unsupported superblock %s ", which ? "version_min" : "version");
 		bch_version_to_text(err, which ? min : version);
@@ -122,7 +128,7 @@ int bch_sb_may_write(const struct bch_sb *sb, struct printbuf *err)
 	return 0;
 }
 
-static int features_validate(const struct bch_sb *sb, struct printbuf *err)
+int bch_sb_features_validate(const struct bch_sb *sb, struct printbuf *err)
 {
 	u64 features = le64_to_cpu(sb->features[0]), unknown = features >> BCH_FEATURE_NR;
 	unsigned incompat = sb_version_incompat(sb), bit;
@@ -280,7 +286,7 @@ static int section_validate(const struct bch_sb *sb, const struct sb_section *s,
 	if (ret) {
 		prt_printf(err, "Invalid superblock section %s: %s\n", bch_sb_section_names[type],
 			   printbuf_str(&why));
-		bch_sb_section_to_text(err, sb, s);
+		bch_sb_section_headed_to_text(err, sb, s);
 	}
 	printbuf_exit(&why);
 	return ret;
@@ -327,10 +333,10 @@ int bch_sb_validate(struct bch_sb *sb, enum sb_access access, unsigned flags,
 		    struct printbuf *err)
 {
 	bool write = flags & SB_VALIDATE_WRITE;
-	int ret = 0;
+	int ret = bch_sb_version_validate(sb, access, flags, err);
 
-	if (!(flags & SB_VALIDATE_NO_VERSION_CHECK))
-		ret = bch_sb_version_validate(sb, access, err) ?: features_validate(sb, err);
+	if (!ret && !(flags & SB_VALIDATE_NO_VERSION_CHECK))
+		ret = bch_sb_features_validate(sb, err);
 	if (!ret && access == SB_WRITE)
 		ret = bch_sb_may_write(sb, err);
 	ret = ret ?: head_validate(sb, err);
@@ -339,7 +345,8 @@ int bch_sb_validate(struct bch_sb *sb, enum sb_access access, unsigned flags,
 	ret = ret ?: opts_validate(sb, err);
 	ret = ret ?: bch_sb_layout_validate(&sb->layout, err);
 	ret = ret ?: section_sizes_validate(sb, err);
-	ret = ret ?: sections_validate(sb, write, err);
+	if (!ret && major_known(le16_to_cpu(sb->version)))
+		ret = sections_validate(sb, write, err);
 	if (!ret && write)
 		ret = member_seq_validate(sb, err);
 	return ret;
