@@ -13,6 +13,8 @@
 static const struct cli_cmd *const commands[] = {
 	&cmd_format,
 	&cmd_show_super,
+	&cmd_set_fs_option,
+	&cmd_reset_counters,
 	&cmd_recover_super,
 	&cmd_unlock,
 	&cmd_set_passphrase,

@@ -143,7 +143,6 @@ static int show_super(const struct show_super *s)
 	struct printbuf err = PRINTBUF, notes = PRINTBUF;
 	struct bch_sb_handle h = {};
 	int ret = read_quietly(&h, s->path, &notes, &err);
-
 	if (!ret) {
 		show_notes(s->cmd, s->path, &notes);
 		(s->json ? show_json : show_text)(s, h.sb);

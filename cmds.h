@@ -5,6 +5,8 @@
 #include "cli/cli.h"
 
 extern const struct cli_cmd cmd_show_super;
+extern const struct cli_cmd cmd_set_fs_option;
+extern const struct cli_cmd cmd_reset_counters;
 extern const struct cli_cmd cmd_recover_super;
 extern const struct cli_cmd cmd_version;
 extern const struct cli_cmd cmd_format;
