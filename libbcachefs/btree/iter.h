@@ -14,36 +14,54 @@
 enum btree_iter_flags {
 	BTREE_ITER_all_snapshots = 1U << 0, /* every key, whatever its snapshot */
 	BTREE_ITER_not_extents	 = 1U << 1, /* treat extents as points at their end */
-	BTREE_ITER_no_overlay	 = 1U << 2, /* what is in the nodes only */
-	BTREE_ITER_prefetch	 = 1U << 3, /* a scan: read ahead far */
-	BTREE_ITER_intent	 = 1U << 4, /* intent lock on the leaf */
+	BTREE_ITER_prefetch	 = 1U << 2, /* a walk: read nodes ahead */
+	BTREE_ITER_once		 = 1U << 3, /* leaves are not kept in the cache */
 	/* Set by bch_iter_init(): */
 	BTREE_ITER_is_extents	    = 1U << 8,
 	BTREE_ITER_filter_snapshots = 1U << 9,
 };
 
-/* Where the iterator stands in one node. */
-struct btree_iter_level {
-	struct btree *b;	       /* NULL: not in use */
+/* A place in the keys of a node merged with those of the overlay. */
+struct btree_cursor {
 	const struct bkey_packed *at;  /* next key of the node */
-	size_t overlay;		       /* next overlay key of this level */
+	size_t overlay;		       /* next overlay key */
+	const struct bkey_packed *at_after; /* both behind the current key */
+	size_t overlay_after;
+};
+
+struct btree_iter_level {
+	struct btree *b; /* locked; NULL: not in use */
+	struct btree_cursor cur;
+	struct btree_cursor ahead; /* interior: the next child to prefetch */
+	u32 nr_ahead;		   /* children prefetched, from the current one on */
+	struct bpos child_end;	   /* interior: of the current child */
+	struct bpos next;	   /* interior: what the current child must contain */
+	bool sequential;	   /* and start with */
+	bool is_root;
 };
 
 struct btree_iter {
 	struct bch_fs *c;
 	u8 btree;
-	u8 min_level; /* of the keys returned: 0 leaves */
+	u8 min_level; /* of the keys, or nodes, returned: 0 leaves */
 	u16 flags;
 	u32 snapshot;	 /* filter_snapshots: seen from here */
 	struct bpos pos; /* spec 02 section 12 */
+	struct bpos end; /* nothing behind is prefetched */
 
-	/* After an error -BCH_ERR_btree_node_read_error: the range that cannot be read. */
+	/* After -BCH_ERR_btree_node_read_error: what cannot be read. */
 	struct bpos unreadable_start, unreadable_end;
 
-	struct btree_iter_level l[BTREE_MAX_DEPTH]; /* by level of the node */
-	struct bkey k; /* header of the current key */
-	struct bkey_view cur;
-	struct bkey_i *sum; /* accounting: the key made of btree and deltas */
+	u8 level; /* lowest locked one; BTREE_MAX_DEPTH: none */
+	bool path_valid; /* path_pos is */
+	bool hole;	 /* the current key is none: peek_slot made it */
+	bool nodes;	 /* used by bch_iter_next_node() */
+	bool returned;	 /* the lowest node was */
+	struct btree_iter_level l[BTREE_MAX_DEPTH];
+	struct bpos path_pos; /* the path stands at the first key at or behind it */
+	struct bkey k;	      /* header of the current key */
+	struct bkey_view cur; /* the current key; cur.k NULL: none */
+	struct bkey_i *copy;  /* keys that are in no node: 255 u64s */
 };
 
 /*
@@ -63,11 +81,14 @@ void bch_iter_set_pos(struct btree_iter *iter, struct bpos pos);
 
 /*
  * All of these: 0, with k->k NULL when there is no (further) key; or a negative error. After
- * -BCH_ERR_btree_node_read_error bch_iter_skip_unreadable() steps over the lost range and the walk
- * may go on.
+ * -BCH_ERR_btree_node_read_error bch_iter_skip_unreadable() steps over the lost range, and the
+ * call that failed is to be repeated.
  */
 int bch_iter_peek(struct btree_iter *iter, struct bkey_view *k);
+/* Not beyond @end: inclusive, or for extents exclusive (section 12). */
 int bch_iter_peek_upto(struct btree_iter *iter, struct bpos end, struct bkey_view *k);
+/* Behind the current key: what the last peek gave. */
+void bch_iter_advance(struct btree_iter *iter);
 int bch_iter_next(struct btree_iter *iter, struct bkey_view *k);
 int bch_iter_peek_prev(struct btree_iter *iter, struct bkey_view *k);
 int bch_iter_prev(struct btree_iter *iter, struct bkey_view *k);
@@ -75,7 +96,7 @@ int bch_iter_prev(struct btree_iter *iter, struct bkey_view *k);
 int bch_iter_peek_slot(struct btree_iter *iter, struct bkey_view *k);
 int bch_iter_next_slot(struct btree_iter *iter, struct bkey_view *k);
 
-/* false: the range ends at SPOS_MAX, nothing can follow. */
+/* False: the range ends at SPOS_MAX, nothing can follow. */
 bool bch_iter_skip_unreadable(struct btree_iter *iter);
 
 /*

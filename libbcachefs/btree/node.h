@@ -7,9 +7,11 @@
 #ifndef _BCH_BTREE_NODE_H
 #define _BCH_BTREE_NODE_H
 
+#include <linux/bitops.h>
 #include "btree/bkey.h"
 #include "btree/bkey_ops.h"
 #include "btree/six.h"
+#include "btree/unpack.h"
 #include "format/btree.h"
 #include "sb/fs.h"
 
@@ -19,6 +21,7 @@ enum btree_node_flag {
 	BTREE_NODE_read_error,	 /* cannot be read; has no content */
 	BTREE_NODE_accessed,	 /* since the clock's hand came by */
 	BTREE_NODE_fake,	 /* root of a btree without one */
+	BTREE_NODE_topology_reported, /* its children do not fit: said once */
 	BTREE_NODE_need_rewrite, /* repaired when read, or a replica is missing or bad */
 };
 
@@ -50,7 +53,7 @@ struct btree {
 	/* Content. */
 	struct btree_node *data; /* head, and data->keys.u64s of keys; decrypted, converted */
 	size_t data_bytes;	 /* allocated */
-	struct bkey_format format;
+	struct bkey_unpacker unpack; /* and the format */
 	u64 journal_seq;	 /* highest of all bsets */
 	u16 sectors_written;	 /* found on disk */
 	u16 nr_packed, nr_unpacked; /* keys */
@@ -76,24 +79,25 @@ static inline struct bkey_packed *btree_node_end(const struct btree *b)
 	return (struct bkey_packed *)(b->data->keys.keys + le16_to_cpu(b->data->keys.u64s));
 }
 
-/* The v2 value of a pointer key (checked to be one), or NULL. */
+/* Does @k point to a node, with a value that can be looked at? */
+static inline bool btree_key_is_ptr(const struct bkey *k)
+{
+	unsigned min = k->type == KEY_TYPE_btree_ptr_v2 ? sizeof(struct bch_btree_ptr_v2) : 0;
+
+	return (k->type == KEY_TYPE_btree_ptr || k->type == KEY_TYPE_btree_ptr_v2) &&
+	       k->u64s > BKEY_U64s + min / sizeof(u64) && k->u64s <= BTREE_PTR_U64s_MAX;
+}
+
+/* The v2 value of a pointer key (btree_key_is_ptr()), or NULL. */
 static inline const struct bch_btree_ptr_v2 *btree_ptr_v2(const struct bkey_i *k)
 {
 	return k->k.type == KEY_TYPE_btree_ptr_v2 ? (const void *)k->v : NULL;
 }
 
-/* Unpack @p of @b: header to @k, the value stays in the node. */
-static inline struct bkey_view btree_node_key(const struct btree *b, const struct bkey_packed *p,
-					      struct bkey *k)
-{
-	*k = bch_bkey_unpack_key(&b->format, p);
-	return (struct bkey_view){k, bkey_p_val(&b->format, p)};
-}
-
 /* The first key at or behind @pos; btree_node_end() if there is none. */
-struct bkey_packed *bch_btree_node_seek(const struct btree *b, struct bpos pos);
+struct bkey_packed *bch_btree_node_seek(struct btree *b, struct bpos pos);
 /* The key before @p (which may be the end), NULL at the start. */
-struct bkey_packed *bch_btree_node_prev(const struct btree *b, const struct bkey_packed *p);
+struct bkey_packed *bch_btree_node_prev(struct btree *b, const struct bkey_packed *p);
 
 /* "btree LEVEL/ROOT LEVEL\n  KEY" (26.4). */
 void bch_btree_pos_to_text(struct printbuf *out, struct bch_fs *c, unsigned id, unsigned level,

@@ -41,7 +41,8 @@ struct btree_root {
 	struct btree *b; /* the node, referenced for as long as it is the root; NULL: not yet read */
 	u8 level;
 	bool alive; /* exists on disk */
-	int error;  /* negative: should exist, but cannot be read */
+	bool failed; /* reading it was tried in vain, and reported */
+	int error;   /* negative: should exist, but cannot be read */
 };
 
 struct bch_btree_state {
@@ -49,7 +50,6 @@ struct bch_btree_state {
 	struct mutex root_lock;			  /* reading a root */
 	struct btree_cache cache;
 	struct btree_overlay overlay;
-	bool overlay_enabled;
 	struct bch_btree_ops ops;
 	struct mutex finding_lock;
 	u64 lost_data; /* bits: btrees with nodes that could not be read */
@@ -79,6 +79,8 @@ struct btree *bch_btree_root(struct bch_fs *c, unsigned id);
 /* Read all roots, several at a time; errors are remembered in the roots and counted. */
 void bch_btree_roots_read(struct bch_fs *c);
 
+/* Something of btree @id is gone; says so the first time. */
+void bch_btree_lost_data(struct bch_fs *c, unsigned id);
 /* Count and print a finding (spec 02 section 7: error class and id). */
 void bch_btree_report(struct bch_fs *c, const struct btree_finding *f);
 

@@ -82,6 +82,8 @@
 	x(EINVAL, invalid)				\
 	x(EINVAL, invalid_bkey)				\
 	x(EIO, btree_node_read_err)			\
+	x(EIO, no_device_to_read_from)			\
+	x(EIO, device_offline)				\
 	x(EIO, btree_node_read_error)			\
 	x(EIO, btree_root_read_error)			\
 	x(EIO, csum_mismatch)				\

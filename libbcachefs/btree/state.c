@@ -1,0 +1,227 @@
+/*
+ * The btree floor of an open filesystem: its roots (spec 02 section 21) and what is found wrong.
+ */
+#include <linux/bug.h>
+#include <linux/err.h>
+#include <linux/slab.h>
+#include "btree/state.h"
+#include "format/sb_errors.h"
+
+/* A bset counts its words in 16 bits: no node is larger (spec 02 appendix B). */
+#define NODE_SECTORS_MAX 1024
+
+void bch_btree_report(struct bch_fs *c, const struct btree_finding *f)
+{
+	struct bch_btree_state *s = c->btree;
+
+	mutex_lock(&s->finding_lock);
+	if (f->class != BTREE_FINDING_RETRY)
+		c->nr_errors++;
+	if (s->ops.finding)
+		s->ops.finding(c, f);
+	else
+		bch_log(c, "%s%s", f->text, f->class == BTREE_FINDING_FIX ? ", fixing" : "");
+	mutex_unlock(&s->finding_lock);
+}
+
+void bch_btree_lost_data(struct bch_fs *c, unsigned id)
+{
+	struct bch_btree_state *s = c->btree;
+	struct printbuf name = PRINTBUF;
+	bool first;
+
+	mutex_lock(&s->finding_lock);
+	first = !(s->lost_data & 1ULL << id);
+	s->lost_data |= 1ULL << id;
+	mutex_unlock(&s->finding_lock);
+	if (!first)
+		return;
+	bch_btree_id_to_text(&name, id);
+	bch_log(c, "flagging btree %s lost data", printbuf_str(&name));
+	printbuf_exit(&name);
+}
+
+int bch_btree_init(struct bch_fs *c, u64 memory)
+{
+	struct bch_btree_state *s;
+	int ret;
+
+	if (!c->block_sectors || !c->btree_node_sectors ||
+	    c->btree_node_sectors > NODE_SECTORS_MAX ||
+	    c->btree_node_sectors % c->block_sectors)
+		return -BCH_ERR_invalid;
+	s = kzalloc(sizeof(*s), GFP_KERNEL);
+	if (!s)
+		return -ENOMEM;
+	mutex_init(&s->root_lock);
+	mutex_init(&s->finding_lock);
+	c->btree = s;
+	ret = bch_btree_cache_init(c, memory);
+	if (ret)
+		bch_btree_exit(c);
+	return ret;
+}
+
+void bch_btree_exit(struct bch_fs *c)
+{
+	struct bch_btree_state *s = c->btree;
+
+	if (!s)
+		return;
+	for (unsigned id = 0; id < ARRAY_SIZE(s->roots); id++)
+		if (s->roots[id].b && test_bit(BTREE_NODE_fake, &s->roots[id].b->flags))
+			bch_btree_node_free(s->roots[id].b);
+	bch_btree_cache_exit(c);
+	bch_overlay_clear(c);
+	kfree(s);
+	c->btree = NULL;
+}
+
+/* Roots */
+
+int bch_btree_root_set(struct bch_fs *c, unsigned id, unsigned level, const struct bkey_i *key)
+{
+	struct btree_root *root;
+
+	if (id >= BTREE_ID_NR_MAX || level >= BTREE_MAX_DEPTH)
+		return -BCH_ERR_invalid;
+	root = &c->btree->roots[id];
+	BUG_ON(root->b);
+	root->alive = true;
+	root->level = level;
+	root->error = -BCH_ERR_btree_root_read_error;
+	bkey_init_pos(&root->key.k.k, SPOS_MAX);
+	if (!key || !key->k.u64s)
+		return 0;
+	if (!btree_key_is_ptr(&key->k))
+		return -BCH_ERR_invalid;
+	bkey_i_copy(&root->key.k, key);
+	root->error = 0;
+	return 0;
+}
+
+static void __printf(4, 5) root_finding(struct bch_fs *c, unsigned id, u16 err, const char *fmt,
+					...)
+{
+	struct btree_root *root = &c->btree->roots[id];
+	struct printbuf text = PRINTBUF;
+	va_list args;
+
+	va_start(args, fmt);
+	prt_vprintf(&text, fmt, args);
+	va_end(args);
+	bch_btree_report(c, &(struct btree_finding){
+		.id = err, .class = BTREE_FINDING_BAD, .btree = id, .level = root->level,
+		.ptr = &root->key.k, .text = printbuf_str(&text),
+	});
+	printbuf_exit(&text);
+}
+
+static int check_root_key(struct bch_fs *c, unsigned id)
+{
+	struct btree_root *root = &c->btree->roots[id];
+	struct bkey_view k = bkey_i_view(&root->key.k);
+	struct bkey_where where = {.btree = id, .level = root->level + 1};
+	struct printbuf name = PRINTBUF, text = PRINTBUF;
+	struct finding f = {.text = &text};
+	int ret;
+
+	if (root->error)
+		return root->error;
+	ret = bch_bkey_validate(c, k, where, &f);
+	if (ret) {
+		bch_btree_id_to_text(&name, id);
+		prt_str(&text, "\n  ");
+		bch_bkey_val_to_text(&text, c, k);
+		root_finding(c, id, BCH_FSCK_ERR_btree_root_bkey_invalid,
+			     "invalid btree root %s: %s", printbuf_str(&name),
+			     printbuf_str(&text));
+	}
+	printbuf_exit(&name);
+	printbuf_exit(&text);
+	return ret ? -BCH_ERR_btree_root_read_error : 0;
+}
+
+/* Topology (spec 02 section 22): a root covers all positions. */
+static void check_root_range(struct bch_fs *c, unsigned id)
+{
+	const struct btree *b = c->btree->roots[id].b;
+	struct printbuf pos = PRINTBUF;
+
+	if (!bpos_eq(b->data->min_key, POS_MIN)) {
+		bch_bpos_to_text(&pos, b->data->min_key);
+		root_finding(c, id, BCH_FSCK_ERR_btree_root_bad_min_key,
+			     "btree root with incorrect min_key: %s", printbuf_str(&pos));
+	}
+	if (!bpos_eq(b->data->max_key, SPOS_MAX)) {
+		printbuf_reset(&pos);
+		bch_bpos_to_text(&pos, b->data->max_key);
+		root_finding(c, id, BCH_FSCK_ERR_btree_root_bad_max_key,
+			     "btree root with incorrect max_key: %s", printbuf_str(&pos));
+	}
+	printbuf_exit(&pos);
+}
+
+/* Under root_lock. */
+static int read_root(struct bch_fs *c, unsigned id)
+{
+	struct btree_root *root = &c->btree->roots[id];
+	struct btree *b;
+	int ret;
+
+	if (!root->alive) {
+		root->b = bch_btree_node_alloc_fake(c, id);
+		return root->b ? 0 : -ENOMEM;
+	}
+	ret = check_root_key(c, id);
+	if (ret)
+		return ret;
+	b = bch_btree_node_get(c, id, root->level, &root->key.k, SIX_LOCK_read);
+	if (IS_ERR(b))
+		return PTR_ERR(b);
+	bch_btree_node_pin(c, b);
+	bch_six_unlock(&b->lock, SIX_LOCK_read);
+	root->b = b;
+	check_root_range(c, id);
+	return 0;
+}
+
+struct btree *bch_btree_root(struct bch_fs *c, unsigned id)
+{
+	struct bch_btree_state *s = c->btree;
+	struct btree_root *root;
+	struct printbuf name = PRINTBUF;
+	int ret = 0;
+
+	if (id >= BTREE_ID_NR_MAX)
+		return ERR_PTR(-BCH_ERR_invalid);
+	root = &s->roots[id];
+	mutex_lock(&s->root_lock);
+	if (!root->b && !root->failed) {
+		ret = read_root(c, id);
+		root->failed = ret != 0;
+	}
+	if (ret) {
+		root->error = ret;
+		bch_btree_id_to_text(&name, id);
+		root_finding(c, id, BCH_FSCK_ERR_btree_root_read_error,
+			     "error reading btree root %s l=%u: %s", printbuf_str(&name),
+			     root->level, bch_err_str(ret));
+		printbuf_exit(&name);
+		bch_btree_lost_data(c, id);
+	}
+	mutex_unlock(&s->root_lock);
+	return root->failed ? ERR_PTR(root->error) : root->b;
+}
+
+void bch_btree_roots_read(struct bch_fs *c)
+{
+	struct btree_root *roots = c->btree->roots;
+
+	for (unsigned id = 0; id < BTREE_ID_NR_MAX; id++)
+		if (roots[id].alive && !roots[id].b && !roots[id].error)
+			bch_btree_node_prefetch(c, id, roots[id].level, &roots[id].key.k);
+	for (unsigned id = 0; id < BTREE_ID_NR_MAX; id++)
+		if (roots[id].alive)
+			bch_btree_root(c, id);
+}
