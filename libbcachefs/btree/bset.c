@@ -54,7 +54,7 @@ static inline void align_fields(const struct bkey_unpacker *u, u64 w[POS_WORDS],
 static inline bool floor_exact(const struct bkey_unpacker *u, u64 w[POS_WORDS], struct bpos pos)
 {
 	const __le64 *offsets = u->format.field_offset;
-	/* A value below the field's offset becomes a huge one: fields of valid formats end below. */
+	/* A value below the field's offset becomes huge: fields of valid formats end before. */
 	u64 inode = pos.inode - le64_to_cpu(offsets[BKEY_FIELD_INODE]);
 	u64 offset = pos.offset - le64_to_cpu(offsets[BKEY_FIELD_OFFSET]);
 	u64 snapshot = pos.snapshot - le64_to_cpu(offsets[BKEY_FIELD_SNAPSHOT]);
