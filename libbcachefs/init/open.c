@@ -1,0 +1,269 @@
+/*
+ * Opening a filesystem from its devices, for reading (spec 01 section 17, 04 section 12).
+ *
+ * The order: superblocks of all devices -> the newest -> who is a member -> members attached ->
+ * may it start -> the key -> journal and roots. Nothing is opened for writing.
+ */
+#include <linux/blkdev.h>
+#include <linux/err.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include "btree/state.h"
+#include "format/data_type.h"
+#include "init/key_types.h"
+#include "init/open.h"
+#include "journal/clean.h"
+#include "journal/journal.h"
+#include "journal/recover.h"
+#include "sb/members.h"
+#include "sb/super.h"
+
+/* One device while it is not yet known whether it is a member. */
+struct candidate {
+	struct block_device *bdev;
+	struct bch_sb_handle *sb;
+	const char *path;
+};
+
+void bch_engine_init(void)
+{
+	static bool done;
+
+	if (done)
+		return;
+	bch_key_types_init();
+	bch_journal_sections_register();
+	done = true;
+}
+
+static void candidate_exit(struct candidate *d)
+{
+	if (d->sb)
+		bch_sb_free(d->sb);
+	kfree(d->sb);
+	if (d->bdev)
+		bdev_close(d->bdev);
+	*d = (struct candidate){};
+}
+
+static int candidate_read(struct bch_fs *c, struct candidate *d, struct printbuf *err)
+{
+	struct printbuf notes = PRINTBUF;
+	struct bch_sb_read_args args = {.access = SB_READ, .notes = &notes};
+	int ret;
+
+	d->bdev = bdev_open(d->path, BLK_OPEN_READ);
+	if (IS_ERR(d->bdev)) {
+		ret = PTR_ERR(d->bdev);
+		d->bdev = NULL;
+		prt_printf(err, "%s: cannot be opened: %s", d->path, bch_err_sentence(ret));
+		return ret;
+	}
+	d->sb = kzalloc(sizeof(*d->sb), GFP_KERNEL);
+	if (!d->sb)
+		return -ENOMEM;
+	ret = bch_sb_read(d->sb, d->bdev, &args, err);
+	if (notes.pos)
+		bch_log(c, "%s", printbuf_str(&notes));
+	printbuf_exit(&notes);
+	return ret;
+}
+
+/* The device becomes the online member of its slot. */
+static int dev_attach(struct bch_fs *c, struct candidate *d, struct printbuf *err)
+{
+	unsigned idx = d->sb->sb->dev_idx;
+	struct bch_dev *ca = bch_dev(c, idx);
+	const char *slash = strrchr(d->path, '/');
+	u64 sectors;
+
+	if (!ca) {
+		prt_printf(err, "%s: slot %u is not in use", d->path, idx);
+		return -BCH_ERR_device_has_been_removed;
+	}
+	if (bch_dev_online(ca)) {
+		prt_printf(err, "%s: already have device online in slot %u", d->path, idx);
+		return -BCH_ERR_device_already_online;
+	}
+	sectors = bdev_nr_sectors(d->bdev);
+	if (sectors / ca->mi.bucket_size < ca->mi.nbuckets)
+		bch_log(c, "%s: smaller than the filesystem says (%llu sectors, %llu buckets of %u): "
+			"what lies behind its end is lost", d->path, sectors, ca->mi.nbuckets,
+			ca->mi.bucket_size);
+	ca->path = kmemdup(d->path, strlen(d->path) + 1, GFP_KERNEL);
+	if (!ca->path)
+		return -ENOMEM;
+	ca->name = slash ? ca->path + (slash + 1 - d->path) : ca->path;
+	ca->bdev = d->bdev;
+	ca->sb = d->sb;
+	d->bdev = NULL;
+	d->sb = NULL;
+	return 0;
+}
+
+/* Choose the newest superblock and attach every device that belongs to it. */
+static int devs_attach(struct bch_fs *c, struct candidate *devs, unsigned nr,
+		       const struct bch_open_args *args, struct printbuf *err)
+{
+	struct bch_sb_handle **handles = kcalloc(nr, sizeof(*handles), GFP_KERNEL);
+	const char **names = kcalloc(nr, sizeof(*names), GFP_KERNEL);
+	int *errs = kcalloc(nr, sizeof(*errs), GFP_KERNEL), best, ret = -ENOMEM;
+	struct printbuf notes = PRINTBUF;
+	unsigned i;
+
+	if (!handles || !names || !errs)
+		goto out;
+	for (i = 0; i < nr; i++) {
+		handles[i] = devs[i].sb;
+		names[i] = devs[i].path;
+	}
+	best = ret = bch_sb_choose(handles, names, nr, args->no_splitbrain_check, errs, &notes);
+	if (notes.pos)
+		bch_log(c, "%s", printbuf_str(&notes));
+	if (ret < 0) {
+		for (i = 0; i < nr && !errs[i]; i++)
+			;
+		prt_printf(err, "%s: %s", names[i < nr ? i : 0], bch_err_sentence(ret));
+		goto out;
+	}
+	ret = bch_sb_dup(c->sb, handles[best]) ?: bch_fs_from_sb(c);
+	for (i = 0; i < nr && !ret; i++) {
+		if (!errs[i])
+			ret = dev_attach(c, &devs[i], err);
+		else
+			bch_log(c, "%s: not used: %s", names[i], bch_err_sentence(errs[i]));
+	}
+out:
+	printbuf_exit(&notes);
+	kfree(handles);
+	kfree(names);
+	kfree(errs);
+	return ret;
+}
+
+/* Spec 01 section 17.4: are enough members here? */
+static int may_start(struct bch_fs *c, const struct bch_open_args *args, struct printbuf *err)
+{
+	unsigned flags = (args->degraded ? SB_START_DEGRADED : 0) |
+			 (args->very_degraded ? SB_START_VERY_DEGRADED : 0);
+	bool online[BCH_MAX_DEVS + 1] = {};
+	unsigned i;
+
+	for (i = 0; i < c->nr_devices; i++) {
+		online[i] = bch_dev_online(bch_dev(c, i));
+		if (bch_dev(c, i) && !online[i] && flags)
+			bch_log(c, "device %u is missing", i);
+	}
+	return bch_sb_may_start(c->sb->sb, online, flags, err);
+}
+
+static int get_key(struct bch_fs *c, const struct bch_open_args *args, struct printbuf *err)
+{
+	int ret;
+
+	if (!c->encrypted)
+		return 0;
+	c->key = kzalloc(sizeof(*c->key), GFP_KERNEL);
+	if (!c->key)
+		return -ENOMEM;
+	ret = args->get_key ? args->get_key(c, c->key, args->get_key_arg)
+			    : -BCH_ERR_no_encryption_key;
+	if (ret) {
+		memzero_explicit(c->key, sizeof(*c->key));
+		kfree(c->key);
+		c->key = NULL;
+		if (!err->pos)
+			prt_printf(err, "%s: encrypted: %s", c->name, bch_err_sentence(ret));
+	}
+	return ret;
+}
+
+static int fs_start(struct bch_fs *c, const struct bch_open_args *args, struct printbuf *err)
+{
+	struct bch_journal_recover_args recover = {
+		.journal_only = args->journal_only,
+		.read_all = args->read_entire_journal,
+		.no_overlay = args->no_journal,
+	};
+	int ret = args->journal_only ? 0 : bch_btree_init(c, args->memory);
+
+	ret = ret ?: bch_journal_recover_ro(c, &recover);
+	if (ret)
+		prt_printf(err, "%s: %s", c->name, bch_err_sentence(ret));
+	return ret;
+}
+
+int bch_fs_open(struct bch_fs **ret_c, char *const *paths, unsigned nr,
+		const struct bch_open_args *args, struct printbuf *err)
+{
+	struct candidate *devs = kcalloc(nr, sizeof(*devs), GFP_KERNEL);
+	struct bch_fs *c = kzalloc(sizeof(*c), GFP_KERNEL);
+	unsigned i;
+	int ret = -ENOMEM;
+
+	*ret_c = NULL;
+	bch_engine_init();
+	if (!c || !devs)
+		goto out;
+	c->log = args->log;
+	c->name = paths[0];
+	c->nochanges = true;
+	c->sb = kzalloc(sizeof(*c->sb), GFP_KERNEL);
+	if (!c->sb)
+		goto out;
+	ret = 0;
+	for (i = 0; i < nr && !ret; i++) {
+		devs[i].path = paths[i];
+		ret = candidate_read(c, &devs[i], err);
+	}
+	ret = ret ?: devs_attach(c, devs, nr, args, err) ?: may_start(c, args, err) ?:
+	      get_key(c, args, err);
+	if (!ret && !args->nostart)
+		ret = fs_start(c, args, err);
+out:
+	for (i = 0; devs && i < nr; i++)
+		candidate_exit(&devs[i]);
+	kfree(devs);
+	if (!ret) {
+		*ret_c = c;
+		return 0;
+	}
+	if (!err->pos)
+		prt_printf(err, "%s: %s", paths[0], bch_err_sentence(ret));
+	bch_fs_close(c);
+	return ret;
+}
+
+static void dev_free(struct bch_dev *ca)
+{
+	if (!ca)
+		return;
+	if (ca->sb)
+		bch_sb_free(ca->sb);
+	kfree(ca->sb);
+	if (ca->bdev)
+		bdev_close(ca->bdev);
+	kfree(ca->bucket_gens);
+	kfree(ca->path);
+	kfree(ca);
+}
+
+void bch_fs_close(struct bch_fs *c)
+{
+	unsigned i;
+
+	if (!c)
+		return;
+	bch_btree_exit(c);
+	bch_journal_exit(c);
+	for (i = 0; i < ARRAY_SIZE(c->devs); i++)
+		dev_free(c->devs[i]);
+	if (c->sb)
+		bch_sb_free(c->sb);
+	kfree(c->sb);
+	kfree(c->opts);
+	if (c->key)
+		memzero_explicit(c->key, sizeof(*c->key));
+	kfree(c->key);
+	kfree(c);
+}
