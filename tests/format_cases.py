@@ -42,7 +42,8 @@ MIXES = {
     "label-tree": ([64, 64, 64], "--label=a.b.c {0} --label=a.b {1} --label=a.x.c {2} --background_target=a.x --replicas=2"),
     "durability": ([64, 64, 64], "--durability=0 --data_allowed=user {0} --durability=2 {1} --durability=1 "
                                  "--data_allowed=journal,btree,user {2} --replicas=3"),
-    "errors": ([96], "--errors=ro --metadata_replicas_required=2 --metadata_replicas=2 --data_replicas_required=1 {0}"),
+    "errors": ([96, 64], "--errors=ro --metadata_replicas_required=2 --metadata_replicas=2 --data_replicas_required=1 "
+                         "{0} {1}"),
     "numbers": ([96], "--gc_reserve_bytes=1M --allocator_stuck_timeout=60 --journal_transaction_names=0 "
                       "--shard_inode_numbers=0 --inodes_use_key_cache=0 {0}"),
     "erasure-code": ([64, 64, 64], "--erasure_code --replicas=2 {0} {1} {2}"),
@@ -57,6 +58,7 @@ REFUSED = {
     "no-such-type": ([64], "--data_allowed=user,cached {0}", "bad data type user,cached"),
     "no-journal": ([64], "--data_allowed=btree,user {0}", "no device of durability above 0 allows the journal"),
     "no-durability": ([64], "--durability=0 {0}", "no device of durability above 0"),
+    "required": ([64], "--metadata_replicas_required=2 --metadata_replicas=3 {0}", "2 copies of metadata are required"),
     "uuid": ([64], "-U 0123 {0}", "bad uuid 0123"),
     "label": ([64], "-L 123456789012345678901234567890123 {0}", "longer than 32 bytes"),
     "label-part": ([64], "--label=a..b {0}", "label 'a..b'"),

@@ -1,6 +1,9 @@
 """What format asks, refuses and leaves alone."""
 import os
+import resource
+import signal
 import struct
+import subprocess
 
 import pytest
 
@@ -143,6 +146,25 @@ def test_passphrase_from_a_file(bcachefs, tmp):
         f.write("correct horse\n")
     bcachefs.run("format", "-q", "--encrypted", f"--passphrase_file={path}", *images, status=0)
     bcachefs.run("unlock", "-c", *images, status=0)
+
+
+def limited_to(size):
+    def limit():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+    return limit
+
+
+def test_write_error_names_the_devices_that_were_written(bcachefs, tmp):
+    """Files may not be written to beyond 100 MiB: the second device fails at its copy at the end."""
+    images = fresh_images(tmp, [64, 128, 64], "i")
+    r = subprocess.run([bcachefs.path, "format", "-q", *images], capture_output=True, text=True,
+                       preexec_fn=limited_to(100 << 20), stdin=subprocess.DEVNULL)
+    assert r.returncode == 1, r
+    assert f"{images[0]}: formatted" in r.stderr
+    for image in images[1:]:
+        assert f"{image}: NOT formatted" in r.stderr
+    assert blocks_in_use(images[0]) and not blocks_in_use(images[2])
 
 
 def test_is_mkfs_under_that_name(bcachefs, tmp):

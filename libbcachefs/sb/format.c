@@ -91,6 +91,22 @@ static int check_devices(const struct bch_format *f, struct printbuf *err)
 	return 0;
 }
 
+/* The journal must get as many copies as are required, or the first mount fails. */
+static int check_replicas(const struct bch_format *f, struct printbuf *err)
+{
+	unsigned required = min(f->opts.metadata_replicas, f->opts.metadata_replicas_required);
+	unsigned have = 0;
+
+	for (unsigned i = 0; i < f->nr_devs; i++)
+		if (f->devs[i].data_allowed & 1U << BCH_DATA_journal)
+			have += f->devs[i].durability;
+	if (have < required)
+		return refuse(err,
+			      "%u copies of metadata are required, but the devices that allow the journal count for %u",
+			      required, have);
+	return 0;
+}
+
 static int check_texts(const struct bch_format *f, struct printbuf *err)
 {
 	if (f->label && strlen(f->label) > BCH_SB_LABEL_SIZE)
@@ -308,6 +324,7 @@ int bch_format_prepare(struct bch_format *f, struct printbuf *err)
 	struct bch_geometry g = {.devs = devs};
 	struct bch_sb_handle shared = {};
 	int ret = check_devices(f, err) ?:
+		  check_replicas(f, err) ?:
 		  check_texts(f, err) ?:
 		  choose_geometry(f, &g, err) ?:
 		  make_shared(f, &g, &shared, err);
