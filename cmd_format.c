@@ -67,11 +67,9 @@ static const struct cli_opt opts[] = {
 			    "(device) comma separated list of journal, btree, user; default: all"},
 	[O_DURABILITY] = {"durability", 0, "N",
 			  "(device) how many copies one copy here counts for: 0, 1, 2; default: 1"},
-	{}
-};
+	{}};
 
-#define DATA_TYPES_ALLOWED \
-	(1U << BCH_DATA_journal | 1U << BCH_DATA_btree | 1U << BCH_DATA_user)
+#define DATA_TYPES_ALLOWED (1U << BCH_DATA_journal | 1U << BCH_DATA_btree | 1U << BCH_DATA_user)
 
 struct format {
 	const struct cli_cmd *cmd;
@@ -395,8 +393,10 @@ static int format(struct format *ctx)
 	if (!ret && !ctx->quiet)
 		print_superblock(ctx);
 	if (!ret && ctx->verbose)
-		fprintf(stderr, "%zu superblock%s written; the first mount initialises the "
-				"filesystem\n", ctx->devs.nr, ctx->devs.nr > 1 ? "s" : "");
+		fprintf(stderr,
+			"%zu superblock%s written; the first mount initialises the "
+			"filesystem\n",
+			ctx->devs.nr, ctx->devs.nr > 1 ? "s" : "");
 	printbuf_exit(&err);
 	return ret;
 }
@@ -432,7 +432,8 @@ const struct cli_cmd cmd_format = {
 	.summary = "Format one or more devices as a new filesystem",
 	.details =
 		"Options and devices form one ordered list: options marked (device) hold for all "
-		"devices that follow, until they are given again; the others may stand anywhere.\n\n"
+		"devices that follow, until they are given again; the others may stand "
+		"anywhere.\n\n"
 		"All devices are checked before anything is written. Devices that are mounted or "
 		"otherwise in use are refused; what is on the others is listed, and one question "
 		"is asked for all of them.\n\n"

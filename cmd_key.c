@@ -31,8 +31,7 @@ static const struct cli_opt unlock_opts[] = {
 		       "where to put the key: session, user or user_session; default: user"},
 	[O_FILE] = {"file", 'f', "FILE",
 		    "take the passphrase from a file, without its last newline"},
-	{}
-};
+	{}};
 
 struct unlock {
 	const struct cli_cmd *cmd;
@@ -89,15 +88,15 @@ static int read_superblock(const struct cli_cmd *cmd, const char *path, struct b
 static int passphrase_key(const struct unlock *u, const struct bch_sb *sb,
 			  const struct sb_crypt *crypt, struct bch_crypt_key *key)
 {
-	char *passphrase = u->file ? cli_passphrase_file(u->file) :
-				     cli_read_passphrase("Enter passphrase: ");
+	char *passphrase =
+		u->file ? cli_passphrase_file(u->file) : cli_read_passphrase("Enter passphrase: ");
 	struct bch_crypt_key master;
 	int ret;
 
 	if (!passphrase)
 		return -BCH_ERR_no_passphrase;
 	ret = bch_crypt_passphrase_key(crypt, passphrase, strlen(passphrase), key) ?:
-	      bch_crypt_master_key(crypt, sb->uuid, key, &master);
+		      bch_crypt_master_key(crypt, sb->uuid, key, &master);
 	if (ret == -BCH_ERR_incorrect_passphrase)
 		cli_error(u->cmd, "incorrect passphrase");
 	else if (ret)
@@ -127,8 +126,10 @@ static int unlock(const struct unlock *u, const struct bch_sb *sb)
 			cli_error(u->cmd, "add_key error: %s", strerror(-ret));
 	}
 	if (linked)
-		fprintf(stderr, "the session keyring does not reach the %s keyring: the key is in "
-				"both\n", host_keyring_names[u->ring]);
+		fprintf(stderr,
+			"the session keyring does not reach the %s keyring: the key is in "
+			"both\n",
+			host_keyring_names[u->ring]);
 	memzero_explicit(&key, sizeof(key));
 	return ret;
 }
@@ -195,8 +196,7 @@ static int try_section(const struct sb_crypt *crypt, const u8 uuid[16],
 }
 
 /* All members hold one section, and it is good; deriving a key takes long, so only once. */
-static int verify(struct cli_offline *o, const struct bch_crypt_key *master,
-		  const char *passphrase)
+static int verify(struct cli_offline *o, const struct bch_crypt_key *master, const char *passphrase)
 {
 	struct sb_crypt first, crypt;
 	int ret = 0;
@@ -215,14 +215,15 @@ static int verify(struct cli_offline *o, const struct bch_crypt_key *master,
 }
 
 /* Store the master key anew everywhere; what the keyring has is out of date then. */
-static int change(struct cli_offline *o, const struct bch_crypt_key *master,
-		  const char *passphrase)
+static int change(struct cli_offline *o, const struct bch_crypt_key *master, const char *passphrase)
 {
 	struct bch_sb *sb = o->shared.sb;
-	int ret = store_key(sb, sb_section_get(sb, crypt), master, passphrase) ?:
-		  cli_offline_write(o) ?:
-		  verify(o, master, passphrase);
+	int ret = store_key(sb, sb_section_get(sb, crypt), master, passphrase);
 
+	if (!ret)
+		ret = cli_offline_write(o);
+	if (!ret)
+		ret = verify(o, master, passphrase);
 	if (!ret)
 		host_key_revoke(sb->user_uuid);
 	return ret;
@@ -296,10 +297,9 @@ const struct cli_cmd cmd_unlock = {
 	.group = KEY_GROUP,
 	.operands = "DEVICE",
 	.summary = "Put the key of an encrypted filesystem into the keyring, prior to mounting",
-	.details =
-		"The passphrase is asked for, or read from standard input when that is no terminal, "
-		"and tried. The key goes to the keyring that is named, and to the session keyring "
-		"too when that does not reach it, so that a mount finds it.",
+	.details = "The passphrase is asked for, or read from standard input when that is no "
+		   "terminal, and tried. The key goes to the keyring that is named, and to the "
+		   "session keyring too when that does not reach it, so that a mount finds it.",
 	.opts = unlock_opts,
 	.run = run_unlock,
 };
@@ -311,8 +311,8 @@ const struct cli_cmd cmd_set_passphrase = {
 	.summary = "Change the passphrase of an unmounted encrypted filesystem, or give it one",
 	.details =
 		"All devices of the filesystem are needed. The old passphrase is asked for unless "
-		"the keyring has the key, then the new one; the cost of deriving the key from it is "
-		"at least today's default. Every copy on every device is written, read back and "
+		"the keyring has the key, then the new one; the cost of deriving the key from it "
+		"is at least today's default. Every copy on every device is written, read back and "
 		"tried.",
 	.run = run_set_passphrase,
 };
@@ -322,8 +322,8 @@ const struct cli_cmd cmd_remove_passphrase = {
 	.group = KEY_GROUP,
 	.operands = "DEVICE...",
 	.summary = "Store the key of an unmounted encrypted filesystem in the clear",
-	.details =
-		"All devices of the filesystem are needed. The data stays encrypted, but anyone can "
-		"read it from then on. Every copy on every device is written, read back and tried.",
+	.details = "All devices of the filesystem are needed. The data stays encrypted, but anyone "
+		   "can read it from then on. Every copy on every device is written, read back and "
+		   "tried.",
 	.run = run_remove_passphrase,
 };

@@ -28,14 +28,13 @@ static int unlock_by_passphrase(const struct bch_sb *sb, const struct sb_crypt *
 	if (!passphrase)
 		return -BCH_ERR_no_passphrase;
 	ret = bch_crypt_passphrase_key(crypt, passphrase, strlen(passphrase), &key) ?:
-	      bch_crypt_master_key(crypt, sb->uuid, &key, master);
+		      bch_crypt_master_key(crypt, sb->uuid, &key, master);
 	memzero_explicit(&key, sizeof(key));
 	cli_wipe(passphrase);
 	return ret;
 }
 
-int cli_master_key(const struct cli_cmd *cmd, const struct bch_sb *sb,
-		   struct bch_crypt_key *master)
+int cli_master_key(const struct cli_cmd *cmd, const struct bch_sb *sb, struct bch_crypt_key *master)
 {
 	const struct sb_crypt *crypt = sb_section_get(sb, crypt);
 	int ret;

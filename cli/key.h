@@ -1,4 +1,4 @@
-/* Keys of encrypted filesystems for commands: from the keyring, else the passphrase is asked for. */
+/* Keys of encrypted filesystems for commands: from the keyring, else by a passphrase asked for. */
 #ifndef _CLI_KEY_H
 #define _CLI_KEY_H
 

@@ -40,7 +40,7 @@ static int open_device(struct cli_offline *o, unsigned i)
 	} else {
 		o->bdevs[i] = bdev;
 		ret = bch_sb_read(&o->sbs[i], bdev, &args, &err) ?:
-		      bch_sb_may_write(o->sbs[i].sb, &err);
+			      bch_sb_may_write(o->sbs[i].sb, &err);
 	}
 	if (ret)
 		cli_error(o->cmd, "Error opening %s: %s", o->paths[i], printbuf_str(&err));

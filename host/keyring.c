@@ -62,8 +62,8 @@ int host_key_add(enum host_keyring ring, const u8 user_uuid[16], const struct bc
 	if (add_key(KEY_TYPE, name, key, sizeof(*key), rings[ring]) < 0)
 		return -errno;
 	if (find(HOST_KEYRING_SESSION, user_uuid) < 0)
-		*linked = add_key(KEY_TYPE, name, key, sizeof(*key),
-				  rings[HOST_KEYRING_SESSION]) >= 0;
+		*linked = add_key(KEY_TYPE, name, key, sizeof(*key), rings[HOST_KEYRING_SESSION]) >=
+			  0;
 	return 0;
 }
 

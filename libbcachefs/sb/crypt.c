@@ -10,7 +10,7 @@
 #include "sb/crypt.h"
 
 #define KDF_SCRYPT	 0
-#define KDF_TYPE(flags)	 ((flags) & 0xf)
+#define KDF_TYPE(flags)	 ((flags)&0xf)
 #define KDF_MEM_BITS_MAX 30 /* log2 of bytes that scrypt may take */
 #define KDF_P_BITS_MAX	 10
 
@@ -21,8 +21,9 @@ struct key_record {
 };
 
 _Static_assert(sizeof(struct key_record) == 40 &&
-	       offsetof(struct sb_crypt, key_magic) + sizeof(struct key_record) ==
-	       sizeof(struct sb_crypt), "key record");
+		       offsetof(struct sb_crypt, key_magic) + sizeof(struct key_record) ==
+			       sizeof(struct sb_crypt),
+	       "key record");
 
 struct bch_kdf bch_crypt_kdf(const struct sb_crypt *crypt)
 {
@@ -37,8 +38,7 @@ static bool kdf_possible(struct bch_kdf kdf)
 	return kdf.n && kdf.p <= KDF_P_BITS_MAX && 7U + kdf.n + kdf.r <= KDF_MEM_BITS_MAX;
 }
 
-static int derive(struct bch_kdf kdf, const void *passphrase, size_t len,
-		  struct bch_crypt_key *key)
+static int derive(struct bch_kdf kdf, const void *passphrase, size_t len, struct bch_crypt_key *key)
 {
 	static const char salt[] = "bcache"; /* its NUL belongs to it */
 

@@ -28,7 +28,7 @@ static inline bool bch_crypt_locked(const struct sb_crypt *crypt)
 }
 
 /*
- * The passphrase key of @len bytes of passphrase (no newline, no NUL) at the cost that @crypt names.
+ * The passphrase key of @len bytes of passphrase (no newline, no NUL) at the cost @crypt names.
  * -BCH_ERR_invalid_sb_crypt: unknown KDF or a cost beyond 1 GiB of memory or 2^10 rounds; -ENOMEM.
  */
 int bch_crypt_passphrase_key(const struct sb_crypt *crypt, const void *passphrase, size_t len,

@@ -19,8 +19,7 @@ const char *const bch_csum_type_names[] = {
 #define x(name, nr, ...) [nr] = #name,
 	BCH_CSUM_TYPES()
 #undef x
-	NULL
-};
+		NULL};
 
 const u8 bch_csum_bytes[] = {
 #define x(name, nr, bytes) [nr] = bytes,

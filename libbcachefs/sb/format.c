@@ -30,12 +30,13 @@ static int __printf(2, 3) refuse(struct printbuf *err, const char *fmt, ...)
 
 void bch_format_init(struct bch_format *f)
 {
-	*f = (struct bch_format){.version = BCH_VERSION_CURRENT, .targets = {
-		{.opt = Opt_metadata_target},
-		{.opt = Opt_foreground_target},
-		{.opt = Opt_background_target},
-		{.opt = Opt_promote_target},
-	}};
+	*f = (struct bch_format){.version = BCH_VERSION_CURRENT,
+				 .targets = {
+					 {.opt = Opt_metadata_target},
+					 {.opt = Opt_foreground_target},
+					 {.opt = Opt_background_target},
+					 {.opt = Opt_promote_target},
+				 }};
 	bch_opts_init(&f->opts);
 }
 
@@ -51,7 +52,8 @@ int bch_format_version_check(unsigned version, struct printbuf *err)
 		return 0;
 	return refuse(err, "format version %u.%u cannot be made, only 1.0 to %u.%u",
 		      BCH_VERSION_MAJOR(version), BCH_VERSION_MINOR(version),
-		      BCH_VERSION_MAJOR(BCH_VERSION_CURRENT), BCH_VERSION_MINOR(BCH_VERSION_CURRENT));
+		      BCH_VERSION_MAJOR(BCH_VERSION_CURRENT),
+		      BCH_VERSION_MINOR(BCH_VERSION_CURRENT));
 }
 
 /* --- checks --- */
@@ -101,9 +103,11 @@ static int check_replicas(const struct bch_format *f, struct printbuf *err)
 		if (f->devs[i].data_allowed & 1U << BCH_DATA_journal)
 			have += f->devs[i].durability;
 	if (have < required)
-		return refuse(err,
-			      "%u copies of metadata are required, but the devices that allow the journal count for %u",
-			      required, have);
+		return refuse(
+			err,
+			"%u copies of metadata are required, but devices that allow the journal "
+			"count for %u",
+			required, have);
 	return 0;
 }
 
@@ -219,10 +223,12 @@ static int make_labels(const struct bch_format *f, struct bch_sb_handle *h, stru
 			continue;
 		idx = bch_label_create(h, path);
 		if (idx < 0)
-			return refuse(err, "label '%s': the parts between the dots have 1 to 32 bytes",
+			return refuse(err,
+				      "label '%s': the parts between the dots have 1 to 32 bytes",
 				      path);
 		if (idx > BCH_LABEL_DEV_MAX)
-			return refuse(err, "label '%s' is one more than the %u that devices can have",
+			return refuse(err,
+				      "label '%s' is one more than the %u that devices can have",
 				      path, BCH_LABEL_DEV_MAX + 1);
 		m = bch_member_get(h->sb, i);
 		member_set_group(&m, idx + 1);
@@ -289,11 +295,14 @@ static int make_shared(const struct bch_format *f, const struct bch_geometry *g,
 	if (ret)
 		return ret;
 	store_options(f, g, h->sb);
-	return make_members(f, g, h) ?:
-	       make_labels(f, h, err) ?:
-	       store_targets(f, h->sb, err) ?:
-	       make_crypt(f, h) ?:
-	       bch_members_v1_update(h);
+	ret = make_members(f, g, h);
+	if (!ret)
+		ret = make_labels(f, h, err);
+	if (!ret)
+		ret = store_targets(f, h->sb, err);
+	if (!ret)
+		ret = make_crypt(f, h);
+	return ret ?: bch_members_v1_update(h);
 }
 
 /* --- each device's --- */
@@ -311,8 +320,9 @@ static int make_device(struct bch_format *f, const struct bch_geometry *g, unsig
 	d->sb.sb->dev_idx = i;
 	ret = bch_sb_layout_init(&d->sb.sb->layout, g->block_size >> 9, gd->bucket_size >> 9,
 				 g->sb_size >> 9, BCH_SB_SECTOR, bch_geometry_dev_size(gd) >> 9,
-				 err) ?:
-	      bch_sb_validate(d->sb.sb, SB_WRITE, true, err);
+				 err);
+	if (!ret)
+		ret = bch_sb_validate(d->sb.sb, SB_WRITE, SB_VALIDATE_WRITE, err);
 	if (ret && err->pos > start)
 		prt_printf(err, " (%s)", d->name);
 	return ret;
@@ -323,12 +333,16 @@ int bch_format_prepare(struct bch_format *f, struct printbuf *err)
 	struct bch_geometry_dev devs[BCH_SB_MEMBERS_MAX];
 	struct bch_geometry g = {.devs = devs};
 	struct bch_sb_handle shared = {};
-	int ret = check_devices(f, err) ?:
-		  check_replicas(f, err) ?:
-		  check_texts(f, err) ?:
-		  choose_geometry(f, &g, err) ?:
-		  make_shared(f, &g, &shared, err);
+	int ret = check_devices(f, err);
 
+	if (!ret)
+		ret = check_replicas(f, err);
+	if (!ret)
+		ret = check_texts(f, err);
+	if (!ret)
+		ret = choose_geometry(f, &g, err);
+	if (!ret)
+		ret = make_shared(f, &g, &shared, err);
 	for (unsigned i = 0; !ret && i < f->nr_devs; i++)
 		ret = make_device(f, &g, i, &shared, err);
 	bch_sb_free(&shared);

@@ -19,8 +19,8 @@ struct bch_format_dev {
 	u64 data_allowed;	   /* bits: data types */
 	unsigned durability;
 	bool discard;
-	struct bch_sb_handle sb;   /* made by bch_format_prepare() */
-	bool written;		   /* all its copies are on disk */
+	struct bch_sb_handle sb; /* made by bch_format_prepare() */
+	bool written;		 /* all its copies are on disk */
 };
 
 struct bch_format_target {
@@ -29,12 +29,12 @@ struct bch_format_target {
 };
 
 struct bch_format {
-	struct bch_opts opts;	/* what is defined was given */
+	struct bch_opts opts; /* what is defined was given */
 	struct bch_format_target targets[BCH_FORMAT_TARGETS];
-	const char *label;	/* of the filesystem, or NULL */
-	u8 user_uuid[16];	/* all zero: random */
+	const char *label; /* of the filesystem, or NULL */
+	u8 user_uuid[16];  /* all zero: random */
 	unsigned version;
-	u64 sb_size;		/* bytes; 0: default */
+	u64 sb_size; /* bytes; 0: default */
 	bool encrypted;
 	const char *passphrase; /* NULL: the key stays in the clear */
 	struct bch_format_dev *devs;
@@ -47,11 +47,12 @@ void bch_format_init(struct bch_format *f);
 void bch_format_exit(struct bch_format *f);
 
 /* Defaults of a device. */
-#define BCH_FORMAT_DEV ((struct bch_format_dev){			\
-	.data_allowed = 1U << BCH_DATA_journal | 1U << BCH_DATA_btree |	\
-			1U << BCH_DATA_user,				\
-	.durability = 1,						\
-})
+#define BCH_FORMAT_DEV                                                                       \
+	((struct bch_format_dev){                                                            \
+		.data_allowed =                                                              \
+			1U << BCH_DATA_journal | 1U << BCH_DATA_btree | 1U << BCH_DATA_user, \
+		.durability = 1,                                                             \
+	})
 
 /*
  * Can a filesystem of this format version be made? 0 or -BCH_ERR_format_refused with a sentence:

@@ -10,17 +10,17 @@
 #include "format/sb.h"
 #include "sb/geometry.h"
 
-#define BLOCK_MAX	   4096U /* a page: the most that kernels of 1.13 mount */
-#define BUCKET_PREFERRED   (128U << 10)
-#define BUCKET_CHOSEN_MAX  (1U << 20)
-#define BUCKET_MAX	   ((u64)U16_MAX << 9)
-#define NODE_PREFERRED	   (256U << 10)
-#define NODE_HEAD	   160	 /* before the keys */
-#define KEY_MAX		   2040	 /* 255 words */
-#define NODE_KEYS_MIN	   4	 /* the largest keys that must fit */
-#define NODE_BLOCKS_MIN	   4
-#define RESERVE_NODES	   28	 /* that an update may need at once (spec 05 section 2) */
-#define FIRST_NODES	   8	 /* the roots that initialisation writes */
+#define BLOCK_MAX	  4096U /* a page: the most that kernels of 1.13 mount */
+#define BUCKET_PREFERRED  (128U << 10)
+#define BUCKET_CHOSEN_MAX (1U << 20)
+#define BUCKET_MAX	  ((u64)U16_MAX << 9)
+#define NODE_PREFERRED	  (256U << 10)
+#define NODE_HEAD	  160  /* before the keys */
+#define KEY_MAX		  2040 /* 255 words */
+#define NODE_KEYS_MIN	  4    /* the largest keys that must fit */
+#define NODE_BLOCKS_MIN	  4
+#define RESERVE_NODES	  28 /* that an update may need at once (spec 05 section 2) */
+#define FIRST_NODES	  8  /* the roots that initialisation writes */
 
 static int __printf(2, 3) refuse(struct printbuf *err, const char *fmt, ...)
 {
@@ -41,9 +41,10 @@ static int choose_block_size(struct bch_geometry *g, struct printbuf *err)
 	if (!g->block_size)
 		g->block_size = largest;
 	if (g->block_size < largest)
-		return refuse(err,
-			      "blocksize too small: %llu, must be greater than device blocksize %llu",
-			      g->block_size, largest);
+		return refuse(
+			err,
+			"blocksize too small: %llu, must be greater than device blocksize %llu",
+			g->block_size, largest);
 	if (g->block_size > BLOCK_MAX)
 		return refuse(err, "block size %llu is larger than %u, which no kernel can mount",
 			      g->block_size, BLOCK_MAX);
@@ -122,9 +123,11 @@ static int check_buckets(const struct bch_geometry *g, struct bch_geometry_dev *
 	if (!is_power_of_2(b))
 		return refuse(err, "bucket size %llu is not a power of two", b);
 	if (d->nbuckets > BCH_MAX_NR_BUCKETS)
-		return refuse(err,
-			      "%s would have %llu buckets of %llu bytes, more than %llu: give a larger bucket size",
-			      d->name, d->nbuckets, b, BCH_MAX_NR_BUCKETS);
+		return refuse(
+			err,
+			"%s would have %llu buckets of %llu bytes, more than %llu: take larger "
+			"buckets",
+			d->name, d->nbuckets, b, BCH_MAX_NR_BUCKETS);
 	return 0;
 }
 
@@ -178,9 +181,11 @@ static int check_capacity(const struct bch_geometry *g, struct printbuf *err)
 	if (cap < reserved + needed) {
 		const char *what = g->nr_devs > 1 ? "the devices" : g->devs[0].name;
 
-		return refuse(err,
-			      "%s too small to be used: of %llu bytes %llu are kept in reserve and %llu are needed at once; take smaller nodes or buckets, or more space",
-			      what, cap, reserved, needed);
+		return refuse(
+			err,
+			"%s too small to be used: of %llu bytes %llu are kept in reserve and %llu "
+			"are needed at once; take smaller nodes or buckets, or more space",
+			what, cap, reserved, needed);
 	}
 	return 0;
 }

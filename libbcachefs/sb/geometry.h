@@ -11,18 +11,18 @@
 #define BCH_SB_SIZE_MIN	    (1U << 14) /* room for the sections that a mount adds */
 
 struct bch_geometry_dev {
-	const char *name;  /* in messages */
-	u64 size;	   /* of the device */
-	u64 fs_size;	   /* part to use; 0: all of it */
-	u64 bucket_size;   /* 0: choose */
-	u32 block_size;	   /* the smallest unit that the device writes well */
-	u64 nbuckets;	   /* chosen */
+	const char *name; /* in messages */
+	u64 size;	  /* of the device */
+	u64 fs_size;	  /* part to use; 0: all of it */
+	u64 bucket_size;  /* 0: choose */
+	u32 block_size;	  /* the smallest unit that the device writes well */
+	u64 nbuckets;	  /* chosen */
 };
 
 struct bch_geometry {
-	u64 block_size;	   /* 0: choose */
-	u64 node_size;	   /* 0: choose */
-	u64 sb_size;	   /* of a superblock with its reserve; 0: BCH_SB_SIZE_DEFAULT */
+	u64 block_size; /* 0: choose */
+	u64 node_size;	/* 0: choose */
+	u64 sb_size;	/* of a superblock with its reserve; 0: BCH_SB_SIZE_DEFAULT */
 	unsigned metadata_replicas;
 	unsigned gc_reserve_percent;
 	u64 gc_reserve_bytes; /* unless 0 it counts in place of the percentage */

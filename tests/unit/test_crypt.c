@@ -62,8 +62,7 @@ TEST(wrong_passphrase_is_refused)
 
 	load(real_locked, &crypt, uuid);
 	REQUIRE(!bch_crypt_passphrase_key(&crypt, "correct horse\n", 14, &key));
-	EXPECT_EQ(bch_crypt_master_key(&crypt, uuid, &key, &master),
-		  -BCH_ERR_incorrect_passphrase);
+	EXPECT_EQ(bch_crypt_master_key(&crypt, uuid, &key, &master), -BCH_ERR_incorrect_passphrase);
 	EXPECT_EQ(bch_crypt_master_key(&crypt, uuid, NULL, &master), -BCH_ERR_no_encryption_key);
 }
 

@@ -55,8 +55,7 @@ static struct bch_crypt_key counting_key(void)
 
 static struct bch_nonce extent_nonce(void)
 {
-	return (struct bch_nonce){
-		{0, cpu_to_le32(1), cpu_to_le32(2), cpu_to_le32(3 ^ 0x10000000)}};
+	return (struct bch_nonce){{0, cpu_to_le32(1), cpu_to_le32(2), cpu_to_le32(3 ^ 0x10000000)}};
 }
 
 TEST(mac_of_an_extent)

@@ -6,10 +6,10 @@
 #include "sb/geometry.h"
 #include "test.h"
 
-#define K 1024ULL
-#define M (K * K)
-#define G (M * K)
-#define T (G * K)
+#define K	 1024ULL
+#define M	 (K * K)
+#define G	 (M * K)
+#define T	 (G * K)
 #define MAX_DEVS 3
 
 struct dev {
@@ -59,11 +59,19 @@ static const struct {
 	{0, 128 * K, {{3 * G, 1073746824, 0, 128 * K, 8192}}},
 	{0, 128 * K, {{3 * G, 104858377, 0, 128 * K, 800}}},
 	{0, 128 * K, {{64 * M, 0, 0, 128 * K, 512}, {3 * G, 0, 0, 128 * K, 24576}}},
-	{0, 256 * K, {{3 * G, 0, 0, 256 * K, 12288}, {600 * G, 0, 0, 256 * K, 2457600}, {1 * T, 0, 0, 256 * K, 4194304}}},
+	{0,
+	 256 * K,
+	 {{3 * G, 0, 0, 256 * K, 12288},
+	  {600 * G, 0, 0, 256 * K, 2457600},
+	  {1 * T, 0, 0, 256 * K, 4194304}}},
 	{0, 256 * K, {{3 * G, 0, 1 * M, 1 * M, 3072}, {64 * M, 0, 1 * M, 1 * M, 64}}},
 	{0, 128 * K, {{64 * M, 0, 0, 128 * K, 512}, {64 * M, 0, 256 * K, 256 * K, 256}}},
 	{0, 256 * K, {{64 * M, 0, 512 * K, 512 * K, 128}, {64 * M, 0, 512 * K, 512 * K, 128}}},
-	{0, 256 * K, {{3 * G, 0, 256 * K, 256 * K, 12288}, {3 * G, 0, 512 * K, 512 * K, 6144}, {4 * G, 0, 2 * M, 2 * M, 2048}}},
+	{0,
+	 256 * K,
+	 {{3 * G, 0, 256 * K, 256 * K, 12288},
+	  {3 * G, 0, 512 * K, 512 * K, 6144},
+	  {4 * G, 0, 2 * M, 2 * M, 2048}}},
 };
 
 TEST(geometry_equals_that_of_the_real_tool)
@@ -71,15 +79,17 @@ TEST(geometry_equals_that_of_the_real_tool)
 	for (unsigned i = 0; i < ARRAY_SIZE(accepted); i++) {
 		const struct dev *d = accepted[i].devs;
 		struct bch_geometry_dev devs[MAX_DEVS] = {};
-		struct bch_geometry g = {.node_size = accepted[i].node_given, .devs = devs,
-					 .gc_reserve_percent = 8};
+		struct bch_geometry g = {
+			.node_size = accepted[i].node_given, .devs = devs, .gc_reserve_percent = 8};
 		struct printbuf err = PRINTBUF;
 
 		for (; g.nr_devs < MAX_DEVS && d[g.nr_devs].size; g.nr_devs++)
-			devs[g.nr_devs] = (struct bch_geometry_dev){
-				.name = "dev", .block_size = 4096, .size = d[g.nr_devs].size,
-				.fs_size = d[g.nr_devs].fs_size,
-				.bucket_size = d[g.nr_devs].bucket_given};
+			devs[g.nr_devs] =
+				(struct bch_geometry_dev){.name = "dev",
+							  .block_size = 4096,
+							  .size = d[g.nr_devs].size,
+							  .fs_size = d[g.nr_devs].fs_size,
+							  .bucket_size = d[g.nr_devs].bucket_given};
 		EXPECT_EQ(bch_geometry_choose(&g, &err), 0);
 		EXPECT_STR(printbuf_str(&err), "");
 		EXPECT_EQ(g.block_size, 4096);
@@ -128,24 +138,31 @@ static const struct {
 	{0, 0, 64 * M, 64 * M, 0, 0, 1,
 	 "superblock size 67108864 is not a power of two from 16384 to 33554432"},
 	{0, 0, 0, 4096 * T, 0, 64 * K, 1,
-	 "dev would have 68719476736 buckets of 65536 bytes, more than 2147483583: give a larger bucket size"},
+	 "dev would have 68719476736 buckets of 65536 bytes, "
+	 "more than 2147483583: take larger buckets"},
 	{0, 0, 0, 16 * M, 0, 0, 1,
-	 "dev too small to be used: of 16777216 bytes 15990784 are kept in reserve and 1048576 are needed at once; take smaller nodes or buckets, or more space"},
+	 "dev too small to be used: of 16777216 bytes 15990784 are kept in reserve and 1048576 "
+	 "are needed at once; take smaller nodes or buckets, or more space"},
 	{0, 512 * K, 0, 64 * M, 0, 0, 1,
-	 "dev too small to be used: of 67108864 bytes 63963136 are kept in reserve and 4194304 are needed at once; take smaller nodes or buckets, or more space"},
+	 "dev too small to be used: of 67108864 bytes 63963136 are kept in reserve and 4194304 "
+	 "are needed at once; take smaller nodes or buckets, or more space"},
 };
 
 TEST(geometry_refuses_what_could_not_be_used)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(refused); i++) {
-		struct bch_geometry_dev dev = {.name = "dev", .block_size = 4096,
+		struct bch_geometry_dev dev = {.name = "dev",
+					       .block_size = 4096,
 					       .size = refused[i].size,
 					       .fs_size = refused[i].fs_size,
 					       .bucket_size = refused[i].bucket};
 		struct bch_geometry g = {.block_size = refused[i].block,
-					 .node_size = refused[i].node, .sb_size = refused[i].sb,
+					 .node_size = refused[i].node,
+					 .sb_size = refused[i].sb,
 					 .metadata_replicas = refused[i].replicas,
-					 .gc_reserve_percent = 8, .devs = &dev, .nr_devs = 1};
+					 .gc_reserve_percent = 8,
+					 .devs = &dev,
+					 .nr_devs = 1};
 		struct printbuf err = PRINTBUF;
 
 		EXPECT_EQ(bch_geometry_choose(&g, &err), -BCH_ERR_geometry);
@@ -159,7 +176,9 @@ TEST(devices_with_blocks_of_several_sizes_get_the_largest)
 	struct bch_geometry_dev devs[] = {
 		{.name = "a", .block_size = 512, .size = 64 * M},
 		{.name = "b", .block_size = 4096, .size = 64 * M},
-		{.name = "c", .block_size = 65536, .size = 64 * M}, /* st_blksize of some filesystem */
+		{.name = "c",
+		 .block_size = 65536,
+		 .size = 64 * M}, /* st_blksize of some filesystem */
 	};
 	struct bch_geometry g = {.gc_reserve_percent = 8, .devs = devs, .nr_devs = 1};
 	struct printbuf err = PRINTBUF;
