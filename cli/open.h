@@ -29,8 +29,8 @@ int cli_open(const struct cli_cmd *cmd, struct bch_fs **c, const struct cli_path
 	     const struct bch_open_args *args, const char *json_schema);
 
 /*
- * The master key: in the clear, from the kernel's keyrings, or with a passphrase asked for. For
- * struct bch_open_args.
+ * The master key: in the clear, by the passphrase in the file @arg (a path) if given, else from the
+ * kernel's keyrings or by a passphrase asked for. For struct bch_open_args.
  */
 int cli_get_key(struct bch_fs *c, struct bch_crypt_key *key, void *arg);
 
