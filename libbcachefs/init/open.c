@@ -10,8 +10,10 @@
 #include <linux/string.h>
 #include "btree/state.h"
 #include "format/data_type.h"
+#include "fs/snapshots.h"
 #include "init/key_types.h"
 #include "init/open.h"
+#include "journal/blacklist.h"
 #include "journal/clean.h"
 #include "journal/journal.h"
 #include "journal/recover.h"
@@ -185,8 +187,13 @@ static int fs_start(struct bch_fs *c, const struct bch_open_args *args, struct p
 		.read_all = args->read_entire_journal,
 		.no_overlay = args->no_journal,
 	};
-	int ret = args->journal_only ? 0 : bch_btree_init(c, args->memory);
+	int ret = 0;
 
+	if (!args->journal_only) {
+		ret = bch_btree_init(c, args->memory);
+		if (!ret)
+			c->btree->ops.seq_is_blacklisted = bch_journal_seq_is_blacklisted;
+	}
 	ret = ret ?: bch_journal_recover_ro(c, &recover);
 	if (ret)
 		prt_printf(err, "%s: %s", c->name, bch_err_sentence(ret));
@@ -254,6 +261,7 @@ void bch_fs_close(struct bch_fs *c)
 
 	if (!c)
 		return;
+	bch_snapshots_exit(c);
 	bch_btree_exit(c);
 	bch_journal_exit(c);
 	for (i = 0; i < ARRAY_SIZE(c->devs); i++)
