@@ -301,29 +301,18 @@ static int check_list_end(struct entries_check *s)
 	return 0;
 }
 
-/* Sizes of the entry types that a filesystem of this version may contain. */
-static struct extent_entry_sizes valid_sizes(const struct bch_fs *c, bool newer)
-{
-	struct extent_entry_sizes sizes = *bch_extent_sizes(c);
-
-	if (c && !newer)
-		sizes.nr = min_t(u8, sizes.nr, EXTENT_ENTRY_NR_1_13);
-	return sizes;
-}
-
 int bch_extent_entries_validate(const struct bch_fs *c, struct bkey_view k,
 				struct extent_entries e, struct bkey_where where,
 				struct finding *f)
 {
-	bool newer = bch_text_dialect(c) != BCH_TEXT_1_13;
-	struct extent_entry_sizes sizes = valid_sizes(c, newer);
+	const struct extent_entry_sizes *sizes = bch_extent_sizes(c);
 	struct entries_check s = {
 		.c = c,
 		.k = k,
 		.all = e,
 		.where = where,
 		.f = f,
-		.newer = newer,
+		.newer = bch_text_dialect(c) != BCH_TEXT_1_13,
 		.is_btree_ptr = is_btree_ptr(k.k->type),
 		.nonce = -1,
 	};
@@ -331,7 +320,7 @@ int bch_extent_entries_validate(const struct bch_fs *c, struct bkey_view k,
 	int ret;
 
 	s.size_ondisk = s.is_btree_ptr && c ? c->btree_node_sectors : k.k->size;
-	while ((entry = extent_entry_next(&e, &sizes))) {
+	while ((entry = extent_entry_next(&e, sizes))) {
 		ret = check_entry(&s, entry);
 		if (ret)
 			return ret;
@@ -339,7 +328,7 @@ int bch_extent_entries_validate(const struct bch_fs *c, struct bkey_view k,
 	if (e.pos != e.end)
 		return finding_set(f, BCH_FSCK_ERR_extent_ptrs_invalid_entry,
 				   "invalid extent entry type (got %u, max %u)",
-				   extent_entry_type(*e.pos), sizes.nr);
+				   extent_entry_type(*e.pos), sizes->nr);
 	return check_list_end(&s);
 }
 

@@ -315,7 +315,6 @@ static void unknown_entry_to_text(struct printbuf *out, u64 w, enum bch_text_dia
 void bch_extent_entries_to_text(struct printbuf *out, const struct bch_fs *c, struct bkey_view k)
 {
 	enum bch_text_dialect dialect = bch_text_dialect(c);
-	unsigned nr_known = c && dialect == BCH_TEXT_1_13 ? EXTENT_ENTRY_NR_1_13 : EXTENT_ENTRY_NR;
 	struct extent_entries e = bkey_extent_entries(k);
 	const u64 *entry;
 	bool first = true;
@@ -332,9 +331,9 @@ void bch_extent_entries_to_text(struct printbuf *out, const struct bch_fs *c, st
 			prt_char(out, ' ');
 		first = false;
 		entry = extent_entry_next(&e, bch_extent_sizes(c));
-		if (!entry || type >= nr_known) {
+		if (!entry || type >= EXTENT_ENTRY_NR) {
 			unknown_entry_to_text(out, w, dialect);
-			if (!entry || dialect == BCH_TEXT_1_13)
+			if (!entry)
 				break;
 			continue;
 		}

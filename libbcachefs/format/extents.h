@@ -145,7 +145,7 @@ struct extent_entry_sizes {
 	u8 u64s[EXTENT_ENTRY_NR_MAX];
 };
 
-extern const struct extent_entry_sizes extent_entry_sizes_known;
+extern const struct extent_entry_sizes extent_entry_sizes_known, extent_entry_sizes_1_13;
 extern const char *const bch_extent_entry_names[];
 extern const char *const bch_reconcile_opt_names[];
 

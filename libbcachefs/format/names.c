@@ -84,14 +84,17 @@ const char *bch_d_type_name(unsigned d_type)
 	return d_type < ARRAY_SIZE(d_type_names) ? d_type_names[d_type] : NULL;
 }
 
+#define x(name, nr, u64s) [nr] = u64s,
 const struct extent_entry_sizes extent_entry_sizes_known = {
 	.nr = EXTENT_ENTRY_NR,
-	.u64s = {
-#define x(name, nr, u64s) [nr] = u64s,
-		BCH_EXTENT_ENTRY_TYPES()
-#undef x
-	},
+	.u64s = {BCH_EXTENT_ENTRY_TYPES()},
 };
+
+const struct extent_entry_sizes extent_entry_sizes_1_13 = {
+	.nr = EXTENT_ENTRY_NR_1_13,
+	.u64s = {BCH_EXTENT_ENTRY_TYPES()},
+};
+#undef x
 
 const char *const bch_extent_entry_names[] = {
 #define x(name, nr, u64s) [nr] = #name,

@@ -11,6 +11,7 @@
 #include "format/bkey.h"
 #include "format/btree.h"
 #include "format/extents.h"
+#include "format/versions.h"
 #include "util/printbuf.h"
 
 #define BCH_MAX_DEVS	255 /* slots that nr_devices can count; 1.13 uses 64 */
@@ -99,7 +100,11 @@ void bch_log(struct bch_fs *c, const char *fmt, ...) __printf(2, 3);
 /* Words of each extent entry type; @c may be NULL. */
 static inline const struct extent_entry_sizes *bch_extent_sizes(const struct bch_fs *c)
 {
-	return c && c->extent_sizes.nr ? &c->extent_sizes : &extent_entry_sizes_known;
+	if (!c)
+		return &extent_entry_sizes_known;
+	if (c->version < BCH_VERSION(1, 14))
+		return &extent_entry_sizes_1_13;
+	return c->extent_sizes.nr ? &c->extent_sizes : &extent_entry_sizes_known;
 }
 
 /* The member in slot @idx (online or not), or NULL. */
