@@ -119,16 +119,26 @@ static int dirent_validate(const struct bch_fs *c, struct bkey_view k, struct bk
 	return d.casefold ? cf_name_validate(&d, where, f) : 0;
 }
 
+/* Newlines in names are indented like others up to 1.28, then they stay as they are. */
+static void name_to_text(struct printbuf *out, const struct bch_fs *c, const char *name,
+			 unsigned len)
+{
+	if (bch_text_dialect(c) == BCH_TEXT_1_39)
+		prt_bytes(out, name, len);
+	else
+		prt_printf(out, "%.*s", (int)len, name);
+}
+
 static void dirent_to_text(struct printbuf *out, const struct bch_fs *c, struct bkey_view k)
 {
 	struct bch_dirent_view d;
 	const char *type;
 
 	bch_dirent_unpack(c, k, &d);
-	prt_printf(out, "%.*s", (int)d.name_len, (const char *)d.name);
+	name_to_text(out, c, d.name, d.name_len);
 	if (d.casefold) {
 		prt_str(out, " (casefold ");
-		prt_printf(out, "%.*s", (int)d.cf_name_len, (const char *)d.cf_name);
+		name_to_text(out, c, d.cf_name, d.cf_name_len);
 		prt_char(out, ')');
 	}
 	prt_str(out, " -> ");

@@ -824,6 +824,16 @@ TEST(text_of_dirents)
 		    VAL(7, NAME(0x88, 0, 0, 2, 0, 2, 0, 'H'), NAME('i', 'h', 'i')));
 }
 
+TEST(newlines_in_names)
+{
+	EXPECT_TEXT(fs(V13), "u64s 7 type dirent 4096:5:1 len 0 ver 0: a\nb -> 7 type reg",
+		    KEY(dirent, dirents, SPOS(4096, 5, 1)), VAL(7, NAME(8, 'a', '\n', 'b')));
+	EXPECT_TEXT(fs(V39), "u64s 7 type dirent 4096:5:1 len 0 ver 0  : a\nb -> 7 type reg",
+		    KEY(dirent, dirents, SPOS(4096, 5, 1)), VAL(7, NAME(8, 'a', '\n', 'b')));
+	EXPECT_TEXT(fs(V39), "u64s 6 type xattr 4096:5:1 len 0 ver 0  : user.n:a\n  b",
+		    KEY(xattr, xattrs, SPOS(4096, 5, 1)), VAL(XATTR(0, 1, 3, 'n', 'a', '\n', 'b')));
+}
+
 TEST(text_of_inode_that_does_not_unpack)
 {
 	EXPECT_TEXT(fs(V13), "u64s 12 type inode_v3 0:4096:U32_MAX len 0 ver 0: (unpack error)",
