@@ -9,12 +9,10 @@
 #include "sb/fs.h"
 #include "util/json.h"
 
-/* Version of the form that derived btrees have. */
+/* 0: no filesystem open, taken as old. */
 static unsigned form_version(const struct bch_fs *c)
 {
-	if (!c)
-		return 0;
-	return c->version_upgrade_complete ?: c->version;
+	return c ? bch_form_version(c) : 0;
 }
 
 static void reverse(u8 *bytes, unsigned nr)

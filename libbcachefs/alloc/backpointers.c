@@ -8,7 +8,7 @@
 
 static bool form_1_14(const struct bch_fs *c)
 {
-	return c && c->version >= BCH_VERSION_backpointer_bucket_gen;
+	return c && bch_form_version(c) >= BCH_VERSION_backpointer_bucket_gen;
 }
 
 /* Little endian; turned on big-endian machines by bch_backpointer_swab() like the rest. */

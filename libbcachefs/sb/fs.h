@@ -97,6 +97,12 @@ struct bch_fs {
 
 void bch_log(struct bch_fs *c, const char *fmt, ...) __printf(2, 3);
 
+/* Version of the form that derived btrees have: less than c->version in an unfinished upgrade. */
+static inline unsigned bch_form_version(const struct bch_fs *c)
+{
+	return c->version_upgrade_complete ?: c->version;
+}
+
 /* Words of each extent entry type; @c may be NULL. */
 static inline const struct extent_entry_sizes *bch_extent_sizes(const struct bch_fs *c)
 {
