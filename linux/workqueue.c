@@ -27,6 +27,7 @@ struct workqueue_struct {
 	u64 seq;
 	bool stop;
 	int max_workers, nr_workers;
+	int nr_growing;	   /* queue_work() that still use the queue, though the work may be over */
 	struct mutex grow; /* held while a worker is made */
 	char name[TASK_COMM_LEN];
 	struct worker workers[];
@@ -157,10 +158,24 @@ struct workqueue_struct *alloc_workqueue(const char *fmt, unsigned int flags, in
 	return wq;
 }
 
+/* Wait, with the queue locked before and after, until something has run. */
+static void wait_done(struct workqueue_struct *wq)
+{
+	DEFINE_WAIT(w);
+
+	prepare_to_wait(&wq->done, &w, TASK_UNINTERRUPTIBLE);
+	spin_unlock(&wq->lock);
+	schedule();
+	finish_wait(&wq->done, &w);
+	spin_lock(&wq->lock);
+}
+
 void destroy_workqueue(struct workqueue_struct *wq)
 {
 	flush_workqueue(wq);
 	spin_lock(&wq->lock);
+	while (wq->nr_growing)
+		wait_done(wq);
 	wq->stop = true;
 	while (!list_empty(&wq->idle))
 		worker_wake(wq);
@@ -181,10 +196,16 @@ bool queue_work(struct workqueue_struct *wq, struct work_struct *work)
 		work->seq = ++wq->seq;
 		list_add_tail(&work->entry, &wq->pending);
 		enough = worker_wake(wq);
+		wq->nr_growing += !enough;
 	}
 	spin_unlock(&wq->lock);
-	if (!enough)
+	if (!enough) {
 		worker_start(wq);
+		spin_lock(&wq->lock);
+		wq->nr_growing--;
+		wake_up_all(&wq->done);
+		spin_unlock(&wq->lock);
+	}
 	return queued;
 }
 
@@ -199,18 +220,6 @@ bool work_pending(const struct work_struct *work)
 	pending = !list_empty(&work->entry);
 	spin_unlock(&wq->lock);
 	return pending;
-}
-
-/* Wait, with the queue locked before and after, until something has run. */
-static void wait_done(struct workqueue_struct *wq)
-{
-	DEFINE_WAIT(w);
-
-	prepare_to_wait(&wq->done, &w, TASK_UNINTERRUPTIBLE);
-	spin_unlock(&wq->lock);
-	schedule();
-	finish_wait(&wq->done, &w);
-	spin_lock(&wq->lock);
 }
 
 bool flush_work(struct work_struct *work)

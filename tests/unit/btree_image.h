@@ -13,9 +13,9 @@
 #include <linux/blkdev.h>
 #include <linux/err.h>
 #include "btree/iter.h"
+#include "btree/node_read.h"
 #include "format/versions.h"
 #include "init/key_types.h"
-#include "sb/csum.h"
 #include "random_keys.h"
 
 #define IMG_NODE_SECTORS 16U
@@ -36,8 +36,7 @@ struct img {
 	int fd[2];
 	unsigned nr_devs;
 	u32 next; /* node */
-	char *log; /* all messages */
-	struct printbuf messages;
+	struct printbuf messages; /* all that was logged */
 };
 
 static struct img *img_of_fs;
@@ -134,6 +133,8 @@ struct img_node {
 	u64 *dst;    /* end of the current bset */
 	struct bset *set;
 	u64 seq;
+	struct bpos min, max;
+	struct bkey_format format;
 };
 
 static inline void img_node_begin(struct img_node *n, struct img *img, unsigned id,
@@ -160,18 +161,20 @@ static inline void img_node_begin(struct img_node *n, struct img *img, unsigned 
 		bch_bkey_format_add_pos(&s, max);
 		head->format = bch_bkey_format_done(&s);
 	}
+	n->min = min;
+	n->max = max;
+	n->format = head->format;
 	n->set = &head->keys;
 	n->dst = n->set->keys;
 }
 
 static inline void img_node_key(struct img_node *n, const struct bkey_i *k)
 {
-	const struct bkey_format *f = &((struct btree_node *)n->buf)->format;
 	struct bkey_packed *p = (struct bkey_packed *)n->dst;
 
 	if (n->dst + k->k.u64s > n->buf + ARRAY_SIZE(n->buf))
 		abort();
-	if (!bch_bkey_pack(f, p, k))
+	if (!bch_bkey_pack(&n->format, p, k))
 		bkey_i_copy((struct bkey_i *)p, k);
 	n->dst += p->u64s;
 }
@@ -180,17 +183,18 @@ static inline void img_node_key(struct img_node *n, const struct bkey_i *k)
 static inline void img_node_end_set(struct img_node *n)
 {
 	u8 *start = (u8 *)n->buf + (n->offset << 9);
+	unsigned type = n->img->c->key ? BCH_CSUM_chacha20_poly1305_128 : BCH_CSUM_crc32c_nonzero;
 	struct bch_csum csum;
 
 	if (n->offset && n->dst == n->set->keys)
 		return;
 	n->set->seq = cpu_to_le64(n->seq);
 	n->set->journal_seq = cpu_to_le64(n->offset);
-	n->set->flags = cpu_to_le32(BCH_CSUM_crc32c_nonzero | n->offset << 16);
+	n->set->flags = cpu_to_le32(type | n->offset << 16);
 	n->set->version = cpu_to_le16(n->img->c->version);
 	n->set->u64s = cpu_to_le16(n->dst - n->set->keys);
-	csum = bch_checksum(NULL, BCH_CSUM_crc32c_nonzero, (struct bch_nonce){}, start + 16,
-			    (u8 *)n->dst - start - 16);
+	bch_bset_decrypt(n->img->c, (u8 *)n->buf, n->offset); /* enciphers as well */
+	csum = bch_bset_csum(n->img->c, (u8 *)n->buf, n->offset);
 	memcpy(start, &csum, sizeof(csum));
 	n->offset += round_up((u64)((u8 *)n->dst - start), 512) >> 9;
 	if (n->offset < IMG_NODE_SECTORS) {
@@ -202,7 +206,6 @@ static inline void img_node_end_set(struct img_node *n)
 /* Write it to all devices; the key that points to it. */
 static inline struct btree_ptr_key img_node_end(struct img_node *n)
 {
-	const struct btree_node *head = (struct btree_node *)n->buf;
 	struct btree_ptr_key key = {};
 	struct bch_btree_ptr_v2 *v2 = (void *)key.k.v;
 
@@ -213,12 +216,12 @@ static inline struct btree_ptr_key img_node_end(struct img_node *n)
 		v2->start[i] = cpu_to_le64(1 | (u64)n->nr * IMG_NODE_SECTORS << 4 |
 					   (u64)i << 48);
 	}
-	bkey_init_pos(&key.k.k, head->max_key);
+	bkey_init_pos(&key.k.k, n->max);
 	key.k.k.type = KEY_TYPE_btree_ptr_v2;
 	key.k.k.u64s = BKEY_U64s + 5 + n->img->nr_devs;
 	v2->seq = cpu_to_le64(n->seq);
 	v2->sectors_written = cpu_to_le16(n->offset);
-	v2->min_key = head->min_key;
+	v2->min_key = n->min;
 	return key;
 }
 
