@@ -34,6 +34,7 @@ DEFINE_FREE(kvfree, void *, if (!IS_ERR_OR_NULL(_T)) kvfree(_T))
 
 /* A guard holds a pointer to what it unlocks; NULL when a conditional one did not get it. */
 #define DEFINE_GUARD(name, type, lock, unlock)						\
+typedef type guard_##name##_t;								\
 static inline type guard_##name##_enter(type _T)					\
 {											\
 	lock;										\
@@ -50,11 +51,11 @@ static inline void guard_##name##_exit(type *p)						\
 #define __GUARD_ID_(a, b) a##b
 #define __GUARD_ID(a, b)  __GUARD_ID_(a, b)
 #define guard(name)									\
-	__maybe_unused __auto_type __GUARD_ID(_guard_, __COUNTER__)			\
+	__maybe_unused guard_##name##_t __GUARD_ID(_guard_, __COUNTER__)		\
 		__cleanup(guard_##name##_exit) = guard_##name##_enter
 
 #define scoped_guard(name, ...)								\
-	for (__auto_type _scope __cleanup(guard_##name##_exit) =			\
+	for (guard_##name##_t _scope __cleanup(guard_##name##_exit) =			\
 		     guard_##name##_enter(__VA_ARGS__), *_once = &_scope;		\
 	     _once; _once = NULL)
 
@@ -62,6 +63,8 @@ DEFINE_GUARD(mutex, struct mutex *, mutex_lock(_T), mutex_unlock(_T))
 DEFINE_GUARD(spinlock, spinlock_t *, spin_lock(_T), spin_unlock(_T))
 DEFINE_GUARD(rwsem_read, struct rw_semaphore *, down_read(_T), up_read(_T))
 DEFINE_GUARD(rwsem_write, struct rw_semaphore *, down_write(_T), up_write(_T))
+
+typedef void *guard_rcu_t;
 
 static inline void *guard_rcu_enter(void)
 {

@@ -2,12 +2,17 @@
 #include "test.h"
 #include <fcntl.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <linux/blkdev.h>
 #include <linux/completion.h>
 #include <linux/err.h>
+#include <linux/filter.h>
 #include <linux/loop.h>
+#include <linux/seccomp.h>
 
 #define IMAGE_BYTES (4U << 20)
 #define BLOCK	    4096U
@@ -217,17 +222,19 @@ static void parallel_rw(struct block_device *bdev, blk_opf_t opf, u8 *buf, unsig
 	EXPECT_EQ(atomic_read(&p.errors), 0);
 }
 
-static void check_parallel(struct block_device *bdev, unsigned int nr)
+/* Write and read back, from and to memory @align bytes off a page. */
+static void check_parallel(struct block_device *bdev, unsigned int nr, unsigned int align)
 {
-	u8 *p = pattern(IMAGE_BYTES, 3), *q = kvzalloc(IMAGE_BYTES, GFP_KERNEL);
+	u8 *pages = pattern(IMAGE_BYTES + PAGE_SIZE, align), *p = pages + align;
+	u8 *read_pages = kvzalloc(IMAGE_BYTES + PAGE_SIZE, GFP_KERNEL), *q = read_pages + align;
 
 	parallel_rw(bdev, REQ_OP_WRITE, p, nr);
 	parallel_rw(bdev, REQ_OP_READ, q, nr);
 	EXPECT_MEM(q, p, IMAGE_BYTES);
 	EXPECT_EQ(bdev_read(bdev, 0, q, IMAGE_BYTES), 0);
 	EXPECT_MEM(q, p + IMAGE_BYTES / nr / 2, IMAGE_BYTES / nr / 2);
-	kvfree(p);
-	kvfree(q);
+	kvfree(pages);
+	kvfree(read_pages);
 }
 
 TEST(many_bios_in_flight_on_a_file)
@@ -235,7 +242,7 @@ TEST(many_bios_in_flight_on_a_file)
 	struct block_device *bdev = image_open(BLK_OPEN_READ | BLK_OPEN_WRITE);
 
 	REQUIRE(!IS_ERR(bdev));
-	check_parallel(bdev, 512);
+	check_parallel(bdev, 512, 0);
 	image_done(bdev);
 }
 
@@ -343,7 +350,7 @@ TEST(hooks_see_refuse_and_swallow_transfers)
 
 TEST(bio_walks_its_pieces)
 {
-	u8 a[100], b[200], c[212], out[512], in[512];
+	u8 mem[1024], *a = mem, *b = mem + 200, *c = mem + 600, out[512], in[512];
 	struct bio_vec table[3], bv;
 	struct bvec_iter iter;
 	struct bio bio;
@@ -414,11 +421,9 @@ static int loop_make(u32 block, char *path)
 	return loop;
 }
 
-static void check_loop(u32 block)
+/* The device's path; the loop device goes with the descriptor, -1: there is none. */
+static int loop_image(u32 block, char *path)
 {
-	struct block_device *bdev;
-	u8 *p, *q, *fives;
-	char path[32];
 	int loop;
 
 	image_make();
@@ -426,15 +431,27 @@ static void check_loop(u32 block)
 	if (loop < 0) {
 		printf("no loop device: not tested\n");
 		unlink(image_path);
-		return;
 	}
+	return loop;
+}
+
+static void check_loop(u32 block)
+{
+	struct block_device *bdev;
+	u8 *p, *q, *fives;
+	char path[32];
+	int loop = loop_image(block, path);
+
+	if (loop < 0)
+		return;
 	bdev = bdev_open(path, BLK_OPEN_READ | BLK_OPEN_WRITE | BLK_OPEN_EXCL);
 	REQUIRE(!IS_ERR(bdev));
 	EXPECT_EQ(PTR_ERR(bdev_open(path, BLK_OPEN_READ | BLK_OPEN_EXCL)), -EBUSY);
 	EXPECT(bdev->direct && !bdev->is_file);
 	EXPECT_EQ(bdev_nr_bytes(bdev), IMAGE_BYTES);
 	EXPECT_EQ(bdev_logical_block_size(bdev), block);
-	check_parallel(bdev, 256);
+	check_parallel(bdev, 256, 0);
+	check_parallel(bdev, 256, 5);
 
 	p = pattern(4 * BLOCK + 8, 9);
 	q = kvzalloc(4 * BLOCK + 8, GFP_KERNEL);
@@ -450,6 +467,7 @@ static void check_loop(u32 block)
 	EXPECT_MEM(q, p, BLOCK);
 	fives = kvmalloc(IMAGE_BYTES, GFP_KERNEL);
 	memset(fives, 5, IMAGE_BYTES);
+	parallel_rw(bdev, REQ_OP_WRITE | REQ_FUA | REQ_PREFLUSH, fives, 64);
 	parallel_rw(bdev, REQ_OP_WRITE | REQ_FUA, fives, 64);
 	kvfree(fives);
 	EXPECT_EQ(bdev_read(bdev, 8, q, BLOCK), 0);
@@ -470,4 +488,46 @@ TEST(loop_device_of_512_bytes)
 TEST(loop_device_of_4096_bytes)
 {
 	check_loop(4096);
+}
+
+/* As where a container's rules or fs.aio-max-nr leave no AIO: io_setup() fails. */
+static void deny_aio(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_setup, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EAGAIN),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog prog = {ARRAY_SIZE(code), code};
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog))
+		abort();
+}
+
+TEST(device_without_aio_is_served_by_threads)
+{
+	char path[32];
+	int loop = loop_image(4096, path), status;
+	pid_t pid;
+
+	if (loop < 0)
+		return;
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		struct block_device *bdev;
+
+		deny_aio();
+		bdev = bdev_open(path, BLK_OPEN_READ | BLK_OPEN_WRITE);
+		if (IS_ERR(bdev))
+			_exit(2);
+		check_parallel(bdev, 256, 0);
+		bdev_close(bdev);
+		_exit(unit_test_failed);
+	}
+	waitpid(pid, &status, 0);
+	EXPECT_EQ(status, 0);
+	unlink(image_path);
+	close(loop);
 }
