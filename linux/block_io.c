@@ -23,7 +23,8 @@
 #define RWF_DSYNC 2
 #endif
 
-#define IOV_BATCH 64 /* pieces of memory a system call */
+#define IOV_BATCH    64	  /* pieces of memory a system call */
+#define BOUNCE_BYTES (1U << 20) /* at a time; a multiple of every logical block */
 
 static bool bio_is_flush(const struct bio *bio)
 {
@@ -220,28 +221,43 @@ bool block_bio_is_plain(const struct bio *bio)
 	       !(bio->bi_opf & REQ_PREFLUSH) && bio_is_aligned(bio);
 }
 
-/* The same transfer through memory that the device can reach, of whole logical blocks. */
-static int transfer_bounced(struct bio *bio)
+/* The part of the transfer at @iter, through memory of whole logical blocks at @buf. */
+static int bounce_piece(struct bio *bio, struct bvec_iter iter, u32 bytes, void *buf)
 {
 	u32 block = bio->bi_bdev->logical_block_size;
-	u64 pos = bio->bi_iter.bi_sector << SECTOR_SHIFT;
-	u64 start = round_down(pos, block), end = round_up(pos + bio->bi_iter.bi_size, block);
-	struct bio_vec bv;
+	u64 pos = iter.bi_sector << SECTOR_SHIFT;
+	u64 start = round_down(pos, block), end = round_up(pos + bytes, block);
+	struct bio_vec bv = {buf, end - start};
 	struct bio b;
-	void *buf;
 	int ret;
 
-	if (posix_memalign(&buf, max_t(size_t, block, PAGE_SIZE), end - start))
-		return -ENOMEM;
 	if (bio_op(bio) == REQ_OP_WRITE)
-		memcpy_from_bio(buf, bio, bio->bi_iter, bio->bi_iter.bi_size);
+		memcpy_from_bio(buf, bio, iter, bytes);
 	bio_init(&b, bio->bi_bdev, &bv, 1, bio->bi_opf);
 	b.bi_iter.bi_sector = start >> SECTOR_SHIFT;
-	bv = (struct bio_vec){buf, end - start};
 	b.bi_iter.bi_size = end - start;
 	ret = transfer_pieces(&b);
 	if (!ret && bio_op(bio) == REQ_OP_READ)
-		memcpy_to_bio(bio, bio->bi_iter, (char *)buf + (pos - start), bio->bi_iter.bi_size);
+		memcpy_to_bio(bio, iter, (char *)buf + (pos - start), bytes);
+	return ret;
+}
+
+static int transfer_bounced(struct bio *bio)
+{
+	u32 block = bio->bi_bdev->logical_block_size;
+	struct bvec_iter iter = bio->bi_iter;
+	int ret = 0;
+	void *buf;
+
+	if (posix_memalign(&buf, max_t(size_t, block, PAGE_SIZE),
+			   min(iter.bi_size, BOUNCE_BYTES) + 2 * block))
+		return -ENOMEM;
+	while (iter.bi_size && !ret) {
+		u32 n = min(iter.bi_size, BOUNCE_BYTES);
+
+		ret = bounce_piece(bio, iter, n, buf);
+		bio_advance_iter(bio, &iter, n);
+	}
 	free(buf);
 	return ret;
 }

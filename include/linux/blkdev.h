@@ -1,7 +1,8 @@
 /*
  * Block devices and image files under one interface. Every transfer, by bio or by one of the
  * functions below, takes the same path: checked against the size, `nochanges` and the alignment,
- * shown to the hooks, counted, done.
+ * shown to the hooks, counted, done. Threads do so for bios while a device is open: a process that
+ * forks without exec does it before.
  */
 #ifndef _BCH_LINUX_BLKDEV_H
 #define _BCH_LINUX_BLKDEV_H

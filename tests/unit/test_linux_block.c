@@ -455,6 +455,17 @@ static void check_loop(u32 block)
 
 	p = pattern(4 * BLOCK + 8, 9);
 	q = kvzalloc(4 * BLOCK + 8, GFP_KERNEL);
+	/* more than is copied at once, over the whole device and from within a block */
+	fives = kvmalloc(IMAGE_BYTES + 8, GFP_KERNEL);
+	memset(fives, 5, IMAGE_BYTES + 8);
+	EXPECT_EQ(bdev_write(bdev, 0, fives + 3, IMAGE_BYTES), 0);
+	memset(fives, 0, IMAGE_BYTES + 8);
+	EXPECT_EQ(bdev_read(bdev, 1, fives + 1, IMAGE_BYTES - 1024), 0);
+	EXPECT_EQ(fives[0], 0);
+	EXPECT_EQ(fives[1], 5);
+	EXPECT(!memcmp(fives + 1, fives + 2, IMAGE_BYTES - 1025));
+	EXPECT_EQ(fives[IMAGE_BYTES - 1023], 0);
+
 	/* memory that the device cannot reach, reads of parts of blocks */
 	EXPECT_EQ(bdev_write(bdev, 16, p + 3, 3 * BLOCK), 0);
 	EXPECT_EQ(bdev_read(bdev, 16, q + 5, 3 * BLOCK), 0);
@@ -465,7 +476,6 @@ static void check_loop(u32 block)
 	EXPECT_EQ(bdev_rw(bdev, REQ_OP_WRITE | REQ_FUA | REQ_PREFLUSH, 8, p, BLOCK), 0);
 	EXPECT_EQ(bdev_read(bdev, 8, q, BLOCK), 0);
 	EXPECT_MEM(q, p, BLOCK);
-	fives = kvmalloc(IMAGE_BYTES, GFP_KERNEL);
 	memset(fives, 5, IMAGE_BYTES);
 	parallel_rw(bdev, REQ_OP_WRITE | REQ_FUA | REQ_PREFLUSH, fives, 64);
 	parallel_rw(bdev, REQ_OP_WRITE | REQ_FUA, fives, 64);

@@ -118,6 +118,38 @@ TEST(mutex_excludes_also_those_that_sleep)
 	EXPECT(!mutex_is_locked(&s.mutex));
 }
 
+static int guarded_return(struct shared *s, bool early)
+{
+	guard(rwsem_read)(&s->rwsem);
+	scoped_guard(mutex, &s->mutex) {
+		if (early)
+			return 1;
+		s->a++;
+	}
+	return mutex_is_locked(&s->mutex) ? 2 : 3;
+}
+
+TEST(guards_end_with_their_scope)
+{
+	void *kept;
+	struct shared s;
+
+	shared_init(&s);
+	EXPECT_EQ(guarded_return(&s, true), 1);
+	EXPECT_EQ(guarded_return(&s, false), 3);
+	EXPECT(!mutex_is_locked(&s.mutex) && !rwsem_is_locked(&s.rwsem));
+	{
+		void *gone __free(kfree) = kmalloc(8, GFP_KERNEL);
+		void *stays __free(kfree) = kmalloc(8, GFP_KERNEL);
+
+		guard(rcu)();
+		EXPECT(gone && stays);
+		kept = no_free_ptr(stays);
+		EXPECT(!stays);
+	}
+	kfree(kept);
+}
+
 static int rwsem_rounds(void *arg)
 {
 	struct shared *s = arg;
