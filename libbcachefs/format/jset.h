@@ -81,25 +81,23 @@ enum bch_fs_usage_type {
 extern const char *const bch_jset_entry_type_names[];
 extern const char *const bch_fs_usage_type_names[];
 
-struct jset_entry_blacklist {
-	struct jset_entry entry;
+/* Payloads, as they lie in jset_entry.data. */
+
+struct jset_blacklist {
 	__le64 seq;
 } __packed __aligned(8);
 
-struct jset_entry_blacklist_v2 {
-	struct jset_entry entry;
+struct jset_blacklist_v2 {
 	__le64 start;
 	__le64 end; /* inclusive */
 } __packed __aligned(8);
 
-struct jset_entry_usage {
-	struct jset_entry entry;
+struct jset_usage {
 	__le64 v;
 } __packed __aligned(8);
 
-/* A replicas entry v1: data_type, nr_devs, nr_required, devs[] follows the number. */
-struct jset_entry_data_usage {
-	struct jset_entry entry;
+/* A replicas entry v1 follows the number. */
+struct jset_data_usage {
 	__le64 v;
 	u8 data_type;
 	u8 nr_devs;
@@ -107,8 +105,7 @@ struct jset_entry_data_usage {
 	u8 devs[];
 } __packed __aligned(8);
 
-struct jset_entry_clock {
-	struct jset_entry entry;
+struct jset_clock {
 	u8 rw; /* 0: read, 1: write */
 	u8 pad[7];
 	__le64 time; /* sectors */
@@ -120,39 +117,30 @@ struct jset_dev_usage_type {
 	__le64 fragmented;
 } __packed;
 
-struct jset_entry_dev_usage {
-	struct jset_entry entry;
+struct jset_dev_usage {
 	__le32 dev;
 	u8 pad[4];
 	__le64 unused[2];
 	struct jset_dev_usage_type d[];
 } __packed __aligned(8);
 
-struct jset_entry_log {
-	struct jset_entry entry;
-	u8 d[]; /* padded with zeros */
-} __packed __aligned(8);
-
-struct jset_entry_datetime {
-	struct jset_entry entry;
+struct jset_datetime {
 	__le64 seconds;
 } __packed __aligned(8);
 
-struct jset_entry_rewind_limit {
-	struct jset_entry entry;
+struct jset_rewind_limit {
 	__le64 seq;
 } __packed __aligned(8);
 
-struct jset_entry_rewind {
-	struct jset_entry entry;
+struct jset_rewind {
 	__le64 from;
 	__le64 to;
 } __packed __aligned(8);
 
 _Static_assert(sizeof(struct jset) == 56, "jset");
 _Static_assert(sizeof(struct jset_entry) == 8, "jset_entry");
-_Static_assert(sizeof(struct jset_entry_clock) == 24, "jset_entry_clock");
-_Static_assert(sizeof(struct jset_entry_dev_usage) == 32, "jset_entry_dev_usage");
+_Static_assert(sizeof(struct jset_clock) == 16, "jset_clock");
+_Static_assert(sizeof(struct jset_dev_usage) == 24, "jset_dev_usage");
 
 static inline size_t jset_bytes(const struct jset *j)
 {
@@ -185,9 +173,10 @@ static inline struct jset_entry *jset_last(const struct jset *j)
 	return (struct jset_entry *)((u64 *)j->start + le32_to_cpu(j->u64s));
 }
 
-/* Walk over the sub-entries in [@start, @last): only after validation has bounded them. */
+/* Walk over the sub-entries in [@_start, @_last): only after validation has bounded them. */
 #define for_each_jset_entry(e, _start, _last) \
-	for (struct jset_entry *e = (_start), *_end = (void *)(_last); e < _end; e = jset_entry_next(e))
+	for (struct jset_entry *e = (void *)(_start), *_end = (void *)(_last); e < _end; \
+	     e = jset_entry_next(e))
 
 /* The payload is whole unpacked keys. */
 static inline bool jset_entry_type_has_keys(unsigned type)

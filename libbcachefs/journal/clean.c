@@ -149,21 +149,21 @@ int bch_journal_entry_take(struct bch_fs *c, const struct jset_entry *e)
 		return 0;
 	case JSET_ENTRY_usage:
 		if (e->btree_id == FS_USAGE_key_version)
-			j->key_version = le64_to_cpu(((const struct jset_entry_usage *)e)->v);
+			j->key_version = le64_to_cpu(((const struct jset_usage *)e->data)->v);
 		return 0;
 	case JSET_ENTRY_clock: {
-		const struct jset_entry_clock *clock = (const void *)e;
+		const struct jset_clock *clock = (const void *)e->data;
 
 		j->clock[clock->rw] = le64_to_cpu(clock->time);
 		return 0;
 	}
 	case JSET_ENTRY_blacklist: {
-		u64 seq = le64_to_cpu(((const struct jset_entry_blacklist *)e)->seq);
+		u64 seq = le64_to_cpu(((const struct jset_blacklist *)e->data)->seq);
 
 		return journal_blacklist_add(&j->blacklist, seq, max(seq, seq + 1));
 	}
 	case JSET_ENTRY_blacklist_v2: {
-		const struct jset_entry_blacklist_v2 *b = (const void *)e;
+		const struct jset_blacklist_v2 *b = (const void *)e->data;
 
 		u64 end = le64_to_cpu(b->end);
 

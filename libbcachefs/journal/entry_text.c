@@ -37,13 +37,15 @@ static void keys_to_text(struct printbuf *out, const struct bch_fs *c, const str
 	}
 }
 
-static void usage_to_text(struct printbuf *out, const struct jset_entry_usage *u)
+static void usage_to_text(struct printbuf *out, const struct jset_entry *e)
 {
+	const struct jset_usage *u = (const void *)e->data;
+
 	prt_str(out, "type=");
-	if (u->entry.btree_id < FS_USAGE_NR)
-		prt_str(out, bch_fs_usage_type_names[u->entry.btree_id]);
+	if (e->btree_id < FS_USAGE_NR)
+		prt_str(out, bch_fs_usage_type_names[e->btree_id]);
 	else
-		prt_printf(out, "(unknown fs_usage_type %u)", u->entry.btree_id);
+		prt_printf(out, "(unknown fs_usage_type %u)", e->btree_id);
 	prt_printf(out, " v=%llu", le64_to_cpu(u->v));
 }
 
@@ -55,7 +57,7 @@ static void data_type_to_text(struct printbuf *out, unsigned type)
 		prt_printf(out, "(unknown data_type %u)", type);
 }
 
-static void data_usage_to_text(struct printbuf *out, const struct jset_entry_data_usage *u)
+static void data_usage_to_text(struct printbuf *out, const struct jset_data_usage *u)
 {
 	data_type_to_text(out, u->data_type);
 	prt_printf(out, ": %u/%u [", u->nr_required, u->nr_devs);
@@ -64,9 +66,10 @@ static void data_usage_to_text(struct printbuf *out, const struct jset_entry_dat
 	prt_printf(out, "]=%llu", le64_to_cpu(u->v));
 }
 
-static void dev_usage_to_text(struct printbuf *out, const struct jset_entry_dev_usage *u)
+static void dev_usage_to_text(struct printbuf *out, const struct jset_entry *e)
 {
-	unsigned nr = (jset_entry_bytes(&u->entry) - sizeof(*u)) / sizeof(u->d[0]);
+	const struct jset_dev_usage *u = (const void *)e->data;
+	unsigned nr = (le16_to_cpu(e->u64s) * sizeof(u64) - sizeof(*u)) / sizeof(u->d[0]);
 
 	prt_printf(out, "dev=%u", le32_to_cpu(u->dev));
 	printbuf_indent_add(out, 2); /* its blanks stay at the end of this line */
@@ -94,41 +97,41 @@ static void payload_to_text(struct printbuf *out, const struct bch_fs *c,
 		break;
 	case JSET_ENTRY_blacklist:
 		prt_printf(out, "seq=%llu",
-			   le64_to_cpu(((const struct jset_entry_blacklist *)e)->seq));
+			   le64_to_cpu(((const struct jset_blacklist *)e->data)->seq));
 		break;
 	case JSET_ENTRY_blacklist_v2: {
-		const struct jset_entry_blacklist_v2 *b = (const void *)e;
+		const struct jset_blacklist_v2 *b = (const void *)e->data;
 
 		prt_printf(out, "start=%llu end=%llu", le64_to_cpu(b->start), le64_to_cpu(b->end));
 		break;
 	}
 	case JSET_ENTRY_usage:
-		usage_to_text(out, (const void *)e);
+		usage_to_text(out, e);
 		break;
 	case JSET_ENTRY_data_usage:
-		data_usage_to_text(out, (const void *)e);
+		data_usage_to_text(out, (const void *)e->data);
 		break;
 	case JSET_ENTRY_clock: {
-		const struct jset_entry_clock *clock = (const void *)e;
+		const struct jset_clock *clock = (const void *)e->data;
 
 		prt_printf(out, "%s=%llu", clock->rw ? "write" : "read", le64_to_cpu(clock->time));
 		break;
 	}
 	case JSET_ENTRY_dev_usage:
-		dev_usage_to_text(out, (const void *)e);
+		dev_usage_to_text(out, e);
 		break;
 	case JSET_ENTRY_log:
 		prt_printf(out, "%.*s", (int)bch_jset_log_len(e), (const char *)e->data);
 		break;
 	case JSET_ENTRY_datetime:
-		prt_date(out, le64_to_cpu(((const struct jset_entry_datetime *)e)->seconds));
+		prt_date(out, le64_to_cpu(((const struct jset_datetime *)e->data)->seconds));
 		break;
 	case JSET_ENTRY_rewind_limit:
 		prt_printf(out, "seq %llu",
-			   le64_to_cpu(((const struct jset_entry_rewind_limit *)e)->seq));
+			   le64_to_cpu(((const struct jset_rewind_limit *)e->data)->seq));
 		break;
 	case JSET_ENTRY_rewind: {
-		const struct jset_entry_rewind *r = (const void *)e;
+		const struct jset_rewind *r = (const void *)e->data;
 
 		prt_printf(out, "from %llu to %llu", le64_to_cpu(r->from), le64_to_cpu(r->to));
 		break;

@@ -437,7 +437,7 @@ static void datetime_to_text(struct printbuf *out, const struct jset *j)
 {
 	for_each_jset_entry(e, (struct jset_entry *)j->start, jset_last(j))
 		if (e->type == JSET_ENTRY_datetime) {
-			prt_date(out, le64_to_cpu(((struct jset_entry_datetime *)e)->seconds));
+			prt_date(out, le64_to_cpu(((struct jset_datetime *)e->data)->seconds));
 			return;
 		}
 }

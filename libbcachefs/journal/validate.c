@@ -105,6 +105,11 @@ static int __printf(3, 4) entry_found(const struct entry_check *x, u16 id, const
 	return ck->write ? -BCH_ERR_journal_entry_bad : 0;
 }
 
+static size_t payload_bytes(const struct entry_check *x)
+{
+	return le16_to_cpu(x->e->u64s) * sizeof(u64);
+}
+
 static void words_zero(u64 *p, const u64 *end)
 {
 	if (p < end)
@@ -237,7 +242,7 @@ static int blacklist_validate(const struct entry_check *x)
 
 static int blacklist_v2_validate(const struct entry_check *x)
 {
-	struct jset_entry_blacklist_v2 *b = (void *)x->e;
+	const struct jset_blacklist_v2 *b = (const void *)x->e->data;
 	int ret;
 
 	if (le16_to_cpu(x->e->u64s) != 2)
@@ -256,7 +261,7 @@ static int usage_validate(const struct entry_check *x)
 {
 	int ret;
 
-	if (jset_entry_bytes(x->e) >= sizeof(struct jset_entry_usage))
+	if (payload_bytes(x) >= sizeof(struct jset_usage))
 		return 0;
 	ret = entry_found(x, BCH_FSCK_ERR_journal_entry_usage_bad_size,
 			  "invalid journal entry usage: bad size");
@@ -266,8 +271,8 @@ static int usage_validate(const struct entry_check *x)
 
 static int data_usage_validate(const struct entry_check *x)
 {
-	struct jset_entry_data_usage *u = (void *)x->e;
-	size_t bytes = jset_entry_bytes(x->e), head = offsetof(struct jset_entry_data_usage, devs);
+	const struct jset_data_usage *u = (const void *)x->e->data;
+	size_t bytes = payload_bytes(x), head = offsetof(struct jset_data_usage, devs);
 	const char *what = NULL;
 	int ret;
 
@@ -287,10 +292,10 @@ static int data_usage_validate(const struct entry_check *x)
 
 static int clock_validate(const struct entry_check *x)
 {
-	struct jset_entry_clock *clock = (void *)x->e;
+	const struct jset_clock *clock = (const void *)x->e->data;
 	int ret;
 
-	if (jset_entry_bytes(x->e) != sizeof(*clock))
+	if (payload_bytes(x) != sizeof(*clock))
 		ret = entry_found(x, BCH_FSCK_ERR_journal_entry_clock_bad_size, "bad size");
 	else if (clock->rw > 1)
 		ret = entry_found(x, BCH_FSCK_ERR_journal_entry_clock_bad_rw, "bad rw");
@@ -302,13 +307,13 @@ static int clock_validate(const struct entry_check *x)
 
 static int dev_usage_validate(const struct entry_check *x)
 {
-	struct jset_entry_dev_usage *u = (void *)x->e;
-	size_t bytes = jset_entry_bytes(x->e);
+	const struct jset_dev_usage *u = (const void *)x->e->data;
 	int ret;
 
-	if (bytes < sizeof(*u))
+	if (payload_bytes(x) < sizeof(*u))
 		ret = entry_found(x, BCH_FSCK_ERR_journal_entry_dev_usage_bad_size,
-				  "bad size (%zu < %zu)", bytes, sizeof(*u));
+				  "bad size (%zu < %zu)", jset_entry_bytes(x->e),
+				  sizeof(*x->e) + sizeof(*u));
 	else if (u->pad[0] | u->pad[1] | u->pad[2] | u->pad[3])
 		ret = entry_found(x, BCH_FSCK_ERR_journal_entry_dev_usage_bad_pad, "bad pad");
 	else
@@ -319,25 +324,24 @@ static int dev_usage_validate(const struct entry_check *x)
 
 static int datetime_validate(const struct entry_check *x)
 {
-	size_t bytes = jset_entry_bytes(x->e);
 	int ret;
 
-	if (bytes >= sizeof(struct jset_entry_datetime))
+	if (payload_bytes(x) >= sizeof(struct jset_datetime))
 		return 0;
 	ret = entry_found(x, BCH_FSCK_ERR_journal_entry_dev_usage_bad_size, "bad size (%zu < %zu)",
-			  bytes, sizeof(struct jset_entry_datetime));
+			  jset_entry_bytes(x->e), sizeof(*x->e) + sizeof(struct jset_datetime));
 	entry_null(x);
 	return ret;
 }
 
 static int rewind_size_validate(const struct entry_check *x, u16 id, size_t min)
 {
-	size_t bytes = jset_entry_bytes(x->e);
 	int ret;
 
-	if (bytes >= min)
+	if (payload_bytes(x) >= min)
 		return 0;
-	ret = entry_found(x, id, "bad size (got %zu, expected >= %zu)", bytes, min);
+	ret = entry_found(x, id, "bad size (got %zu, expected >= %zu)", jset_entry_bytes(x->e),
+			  sizeof(*x->e) + min);
 	entry_null(x);
 	return ret;
 }
@@ -345,13 +349,13 @@ static int rewind_size_validate(const struct entry_check *x, u16 id, size_t min)
 static int rewind_limit_validate(const struct entry_check *x)
 {
 	return rewind_size_validate(x, BCH_FSCK_ERR_journal_entry_rewind_limit_bad_size,
-				    sizeof(struct jset_entry_rewind_limit));
+				    sizeof(struct jset_rewind_limit));
 }
 
 static int rewind_validate(const struct entry_check *x)
 {
 	return rewind_size_validate(x, BCH_FSCK_ERR_journal_entry_rewind_bad_size,
-				    sizeof(struct jset_entry_rewind));
+				    sizeof(struct jset_rewind));
 }
 
 static int (*const entry_validators[])(const struct entry_check *) = {

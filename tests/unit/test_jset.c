@@ -295,7 +295,7 @@ TEST(short_data_usage_is_nulled)
 
 	begin();
 	e = add(JSET_ENTRY_data_usage, 0, 0, 2);
-	((struct jset_entry_data_usage *)e)->nr_devs = 6;
+	((struct jset_data_usage *)e->data)->nr_devs = 6;
 	expect(BCH_FSCK_ERR_journal_entry_data_usage_bad_size,
 	       PREFIX " type=data_usage seq=7 offset=0/3: invalid journal entry usage: bad size\n");
 	expect_null(e, 2);
@@ -303,15 +303,15 @@ TEST(short_data_usage_is_nulled)
 
 TEST(data_usage_with_bad_replicas_is_nulled)
 {
-	struct jset_entry_data_usage *u;
+	struct jset_entry *e;
 
 	begin();
-	u = (void *)add(JSET_ENTRY_data_usage, 0, 0, 2);
-	u->data_type = 4;
+	e = add(JSET_ENTRY_data_usage, 0, 0, 2);
+	((struct jset_data_usage *)e->data)->data_type = 4;
 	expect(BCH_FSCK_ERR_journal_entry_data_usage_bad_size,
 	       PREFIX " type=data_usage seq=7 offset=0/3: "
 		      "invalid journal entry usage: no devices\n");
-	expect_null(&u->entry, 2);
+	expect_null(e, 2);
 }
 
 TEST(clock_of_wrong_size_is_nulled)
@@ -326,7 +326,7 @@ TEST(clock_of_wrong_size_is_nulled)
 TEST(clock_neither_read_nor_write_is_nulled)
 {
 	begin();
-	((struct jset_entry_clock *)add(JSET_ENTRY_clock, 0, 0, 2))->rw = 2;
+	((struct jset_clock *)add(JSET_ENTRY_clock, 0, 0, 2)->data)->rw = 2;
 	expect(BCH_FSCK_ERR_journal_entry_clock_bad_rw,
 	       PREFIX " type=clock seq=7 offset=0/3: bad rw\n");
 	expect_null(t.j.start, 2);
@@ -344,7 +344,7 @@ TEST(short_dev_usage_is_nulled)
 TEST(dev_usage_with_bad_pad_is_nulled)
 {
 	begin();
-	((struct jset_entry_dev_usage *)add(JSET_ENTRY_dev_usage, 0, 0, 6))->pad[3] = 1;
+	((struct jset_dev_usage *)add(JSET_ENTRY_dev_usage, 0, 0, 6)->data)->pad[3] = 1;
 	expect(BCH_FSCK_ERR_journal_entry_dev_usage_bad_pad,
 	       PREFIX " type=dev_usage seq=7 offset=0/7: bad pad\n");
 	expect_null(t.j.start, 6);
@@ -458,7 +458,7 @@ TEST(before_a_write_the_first_finding_ends_it_and_nothing_changes)
 
 TEST(texts_of_all_types)
 {
-	struct jset_entry_data_usage *u;
+	struct jset_data_usage *u;
 	struct jset_entry *e;
 
 	begin();
@@ -482,15 +482,16 @@ TEST(texts_of_all_types)
 	e = add(JSET_ENTRY_clock, 0, 0, 2);
 	e->data[1] = 77;
 	expect_text(e, "clock: read=77");
-	((struct jset_entry_clock *)e)->rw = 1;
+	((struct jset_clock *)e->data)->rw = 1;
 	expect_text(e, "clock: write=77");
-	u = (void *)add(JSET_ENTRY_data_usage, 0, 0, 3);
+	e = add(JSET_ENTRY_data_usage, 0, 0, 3);
+	u = (void *)e->data;
 	u->v = cpu_to_le64(99);
 	u->data_type = 4;
 	u->nr_required = 1;
 	u->nr_devs = 2;
 	u->devs[1] = 3;
-	expect_text(&u->entry, "data_usage: user: 1/2 [0 3]=99");
+	expect_text(e, "data_usage: user: 1/2 [0 3]=99");
 	e = add(JSET_ENTRY_dev_usage, 0, 0, 9);
 	e->data[0] = 3;
 	e->data[3] = 1;
