@@ -172,7 +172,7 @@ void bch_jset_entry_to_json(struct json *j, const struct bch_fs *c, const struct
 		if (e->type == JSET_ENTRY_log)
 			json_u64(j, "level", e->level);
 		payload_to_text(&text, c, e);
-		json_strn(j, "text", text.buf, text.pos);
+		json_strn(j, "text", printbuf_str(&text), text.pos);
 	}
 	json_object_end(j);
 	printbuf_exit(&text);

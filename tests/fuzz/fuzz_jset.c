@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "btree/bkey_ops.h"
+#include "format/sb_errors.h"
 #include "init/key_types.h"
 #include "journal/entry_text.h"
 #include "journal/validate.h"
@@ -19,6 +20,13 @@ static struct bch_fs fs = {.version = 1037, .version_min = 1037, .nr_devices = 4
 static void found(struct bch_jset_check *ck, const struct finding *f)
 {
 	if (!f->text->pos)
+		abort();
+}
+
+/* A root that was lost stays lost; all else was repaired the first time. */
+static void found_again(struct bch_jset_check *ck, const struct finding *f)
+{
+	if (f->id != BCH_FSCK_ERR_journal_entry_btree_root_bad_size)
 		abort();
 }
 
@@ -61,7 +69,6 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	static volatile u64 sink;
 	struct jset *j = malloc(size);
 	struct bch_jset_check ck;
-	unsigned nr;
 
 	if (size < sizeof(*j) || !j) {
 		free(j);
@@ -81,10 +88,8 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		j->version = cpu_to_le32(fs.version);
 		j->flags &= cpu_to_le32(~(JSET_BIG_ENDIAN | 0xf));
 		ck = bch_jset_check_of(&fs, j);
-		nr = ck.nr;
+		ck.found = found_again;
 		bch_jset_validate(&ck, j);
-		if (ck.nr != nr)
-			abort();
 	}
 	free(j);
 	(void)sink;
