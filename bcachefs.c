@@ -19,6 +19,8 @@ static const struct cli_cmd *const commands[] = {
 	&cmd_unlock,
 	&cmd_set_passphrase,
 	&cmd_remove_passphrase,
+	&cmd_list,
+	&cmd_list_journal,
 	&cmd_version,
 	NULL
 };

@@ -8,6 +8,8 @@ extern const struct cli_cmd cmd_show_super;
 extern const struct cli_cmd cmd_set_fs_option;
 extern const struct cli_cmd cmd_reset_counters;
 extern const struct cli_cmd cmd_recover_super;
+extern const struct cli_cmd cmd_list;
+extern const struct cli_cmd cmd_list_journal;
 extern const struct cli_cmd cmd_version;
 extern const struct cli_cmd cmd_format;
 extern const struct cli_cmd cmd_unlock;
