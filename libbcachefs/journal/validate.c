@@ -10,6 +10,7 @@
 #include <linux/string.h>
 
 #include "btree/bkey_ops.h"
+#include "btree/compat.h"
 #include "format/sb_errors.h"
 #include "format/versions.h"
 #include "journal/entry_text.h"
@@ -145,6 +146,20 @@ static void key_remove(const struct entry_check *x, struct bkey_i *k)
 	entry_cut(x, left);
 }
 
+/* To today's form, from that of an old version or another byte order. */
+static void key_convert(const struct entry_check *x, struct bkey_i *k, unsigned level)
+{
+	struct bset_compat compat = {
+		.version = x->ck->version,
+		.btree = x->e->btree_id,
+		.level = level,
+		.other_endian = x->ck->big_endian,
+	};
+
+	if (bch_compat_needed(compat))
+		bch_compat_key(compat, &bch_bkey_format_current, (struct bkey_packed *)k);
+}
+
 /*
  * The key @k, at least a word of which lies within the sub-entry. *@keep: it is still there and
  * bounded. @level of the node that would contain it.
@@ -184,6 +199,8 @@ static int key_validate(const struct entry_check *x, struct bkey_i *k, unsigned 
 		return ret;
 	}
 
+	if (!ck->write)
+		key_convert(x, k, level);
 	ret = 0;
 	if (bch_bkey_validate(ck->c, bkey_i_view(k), where, ck->found ? &f : NULL)) {
 		ret = entry_found(x, f.id, "%s", printbuf_str(&text));
