@@ -155,6 +155,10 @@ int bch_alloc_unpack(struct bkey_view k, struct bch_alloc *a)
 	const u8 *end = (const u8 *)k.v + bkey_val_bytes(k.k);
 
 	*a = (struct bch_alloc){.backpointers_start = ALLOC_V4_U64s};
+	if (k.k->type == KEY_TYPE_alloc_v4) {
+		unpack_v4(k, a);
+		return 0;
+	}
 	if (k.k->type >= KEY_TYPE_NR || bkey_val_bytes(k.k) < bch_bkey_type_min_val[k.k->type])
 		return -EINVAL;
 
@@ -165,9 +169,6 @@ int bch_alloc_unpack(struct bkey_view k, struct bch_alloc *a)
 		return unpack_v2(k.v, end, a);
 	case KEY_TYPE_alloc_v3:
 		return unpack_v3(k.v, end, a);
-	case KEY_TYPE_alloc_v4:
-		unpack_v4(k, a);
-		return 0;
 	}
 	return -EINVAL;
 }
@@ -201,14 +202,15 @@ unsigned bch_alloc_data_type(const struct bch_fs *c, const struct bch_alloc *a, 
 u64 bch_alloc_lru_idx_fragmentation(const struct bch_fs *c, const struct bch_alloc *a,
 				    const struct bch_dev *dev)
 {
-	u64 sectors = (u64)a->stripe_sectors + a->dirty_sectors, size = dev->mi.bucket_size;
+	/* In 32 bits, signed in the comparison, as those who keep the LRU reckon. */
+	u32 sectors = a->stripe_sectors + a->dirty_sectors, size = dev->mi.bucket_size;
 	bool movable = a->data_type == BCH_DATA_btree || a->data_type == BCH_DATA_user ||
 		       a->data_type == BCH_DATA_stripe ||
 		       (counts_stripes(c) && a->data_type == BCH_DATA_multiple);
 
-	if (!movable || !sectors || sectors >= size)
+	if (!movable || !sectors || (s32)sectors >= (s32)size)
 		return 0;
-	return sectors * (1ULL << 31) / size;
+	return min(sectors, size) * (1ULL << 31) / size;
 }
 
 /* Checks */

@@ -31,6 +31,12 @@ enum bch_text_dialect bch_text_dialect(const struct bch_fs *c)
 	return c->version <= BCH_VERSION(1, 28) ? BCH_TEXT_1_28 : BCH_TEXT_1_39;
 }
 
+/* Types from this number on nobody understands who reads filesystems of that version. */
+static unsigned nr_types_known(const struct bch_fs *c)
+{
+	return bch_text_dialect(c) == BCH_TEXT_1_13 ? KEY_TYPE_NR_1_13 : KEY_TYPE_NR;
+}
+
 /* Checks */
 
 #define KT_INTERIOR (KT(btree_ptr) | KT(btree_ptr_v2))
@@ -41,7 +47,7 @@ static bool type_allowed(const struct bch_fs *c, unsigned type, struct bkey_wher
 {
 	u64 allowed = KT(deleted), bit;
 
-	if (type >= KEY_TYPE_NR)
+	if (type >= nr_types_known(c))
 		return true;
 	bit = 1ULL << type;
 	if (where.level)
@@ -116,7 +122,7 @@ int bch_bkey_validate_val(const struct bch_fs *c, struct bkey_view k, struct bke
 {
 	const struct bkey_ops *ops = bch_bkey_ops(k.k->type);
 
-	if (k.k->type >= KEY_TYPE_NR)
+	if (k.k->type >= nr_types_known(c))
 		return 0;
 	if (bkey_val_bytes(k.k) < bch_bkey_type_min_val[k.k->type])
 		return finding_set(f, BCH_FSCK_ERR_bkey_val_size_too_small,
@@ -185,16 +191,11 @@ void bch_bkey_to_text(struct printbuf *out, const struct bkey *k)
 	bkey_head_to_text(out, k, KEY_TYPE_NR);
 }
 
-static unsigned dialect_nr_types(enum bch_text_dialect dialect)
-{
-	return dialect == BCH_TEXT_1_13 ? KEY_TYPE_NR_1_13 : KEY_TYPE_NR;
-}
-
 void bch_val_to_text(struct printbuf *out, const struct bch_fs *c, struct bkey_view k)
 {
 	const struct bkey_ops *ops = bch_bkey_ops(k.k->type);
 
-	if (ops && ops->to_text && k.k->type < dialect_nr_types(bch_text_dialect(c)))
+	if (ops && ops->to_text && k.k->type < nr_types_known(c))
 		ops->to_text(out, c, k);
 }
 
@@ -218,7 +219,7 @@ void bch_bkey_val_to_text_raw(struct printbuf *out, const struct bch_fs *c, stru
 {
 	enum bch_text_dialect dialect = bch_text_dialect(c);
 
-	bkey_head_to_text(out, k.k, dialect_nr_types(dialect));
+	bkey_head_to_text(out, k.k, nr_types_known(c));
 	if (!k.k || !bkey_val_u64s(k.k))
 		return;
 	if (dialect == BCH_TEXT_1_39)

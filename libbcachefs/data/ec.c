@@ -108,8 +108,10 @@ static void stripe_head_to_text(struct printbuf *out, const struct bch_fs *c,
 		   s->nr_blocks - s->nr_redundant, s->nr_redundant);
 	bch_name_or_unknown(out, bch_csum_type_names, s->csum_type, "csum_type");
 	prt_str(out, " gran ");
-	if (granularity_bits < 64)
-		prt_u64(out, newer ? 1ULL << granularity_bits : 1U << (granularity_bits & 31));
+	if (!newer)
+		prt_u64(out, 1U << (granularity_bits & 31));
+	else if (granularity_bits < 64)
+		prt_u64(out, 1ULL << granularity_bits);
 	else
 		prt_printf(out, "(invalid shift %u)", granularity_bits);
 	if (newer && !s->disk_label)
@@ -146,7 +148,7 @@ static void stripe_to_text(struct printbuf *out, const struct bch_fs *c, struct 
 			prt_str(out, " ptr: ");
 		bch_extent_ptr_to_text(out, c, ptrs.pos[i]);
 		count = bch_stripe_blockcount(k, i);
-		if (count >= 0 && (newer || (int)i < s.nr_blocks - s.nr_redundant))
+		if (count >= 0 && (newer || i < (unsigned)s.nr_blocks - s.nr_redundant))
 			prt_printf(out, "#%u", count);
 	}
 	if (newer)
