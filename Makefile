@@ -30,6 +30,7 @@ ALL_CFLAGS	= -std=gnu11 $(CFLAGS) $(SANITIZE) -Wall -Wextra -Werror -Wmissing-pr
 		  -Wstrict-prototypes -Wundef -Wno-unused-parameter -Wno-sign-compare \
 		  -Wno-missing-field-initializers -fno-strict-aliasing -fwrapv -D_GNU_SOURCE \
 		  -D_FILE_OFFSET_BITS=64 -DBCACHEFS_VERSION='"$(VERSION)"' -Iinclude -Ilibbcachefs -I. \
+		  $(if $(findstring clang,$(CC)),-Wno-gnu-variable-sized-type-not-at-end) \
 		  $(shell $(PKGCONFIG) --cflags $(PKGS) 2>/dev/null)
 ALL_LDFLAGS	= $(LDFLAGS) $(SANITIZE)
 ALL_LIBS	= $(shell $(PKGCONFIG) --libs $(PKGS) 2>/dev/null) $(LDLIBS_EXTRA)

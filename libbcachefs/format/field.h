@@ -8,12 +8,12 @@
 #include <linux/types.h>
 
 #define WORD_FIELD(NAME, lo, hi)						\
-static inline u64 NAME(u64 word)						\
+static inline __maybe_unused u64 NAME(u64 word)					\
 {										\
 	return word << (64 - (hi)) >> (64 - (hi) + (lo));			\
 }										\
 										\
-static inline u64 NAME##_set(u64 word, u64 v)					\
+static inline __maybe_unused u64 NAME##_set(u64 word, u64 v)			\
 {										\
 	u64 mask = ~0ULL << (64 - (hi)) >> (64 - (hi) + (lo));			\
 										\
