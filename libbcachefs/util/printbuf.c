@@ -63,7 +63,7 @@ int printbuf_make_room(struct printbuf *out, size_t extra)
 
 static void append(struct printbuf *out, const char *s, size_t n)
 {
-	if (printbuf_make_room(out, n))
+	if (!n || printbuf_make_room(out, n))
 		return;
 	memcpy(out->buf + out->pos, s, n);
 	out->pos += n;
