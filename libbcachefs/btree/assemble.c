@@ -239,13 +239,20 @@ static enum node_verdict check_range(struct node_read *r, struct btree_node *n)
 	return v;
 }
 
+/* Check the format and convert it. */
 static enum node_verdict check_format(struct node_read *r, struct btree_node *n)
 {
 	struct printbuf why = PRINTBUF, text = PRINTBUF;
+	struct bkey_format found = n->format;
 	enum node_verdict v = NODE_OK;
+	int ret = bch_bkey_format_validate(&n->format, r->c->version_min, &why);
 
-	if (bch_bkey_format_validate(&n->format, r->c->version_min, &why)) {
-		bch_bkey_format_to_text(&text, &n->format);
+	if (!ret && bch_compat_needed(r->compat)) {
+		bch_compat_format(r->compat, &n->format);
+		ret = bch_bkey_format_validate(&n->format, BCH_VERSION_snapshot, &why);
+	}
+	if (ret) {
+		bch_bkey_format_to_text(&text, &found);
 		v = bch_node_bad(r, BTREE_FINDING_BAD, BCH_FSCK_ERR_btree_node_bad_format,
 				 "invalid bkey format: %s\n  %s", printbuf_str(&why),
 				 printbuf_str(&text));
@@ -266,6 +273,8 @@ static enum node_verdict check_node_head(struct node_read *r)
 		return bch_node_must(r, BCH_FSCK_ERR_btree_node_bad_btree, "incorrect btree id");
 	if (BTREE_NODE_LEVEL(flags) != r->b->level)
 		return bch_node_must(r, BCH_FSCK_ERR_btree_node_bad_level, "incorrect level");
+	if (bch_compat_needed(r->compat))
+		bch_compat_node_range(r->compat, &n->min_key, &n->max_key);
 	v = check_range(r, n);
 	if (v != NODE_OK)
 		return v;
@@ -311,6 +320,10 @@ static enum node_verdict check_set_of_replica(struct node_read *r, struct node_r
 
 	adopt_set(r, rep);
 	r->set = i = bset_at(r->buf, r->offset);
+	r->compat = (struct bset_compat){
+		.version = le16_to_cpu(i->version), .btree = r->b->id, .level = r->b->level,
+		.other_endian = le32_to_cpu(i->flags) & BSET_BIG_ENDIAN,
+	};
 	if (!r->offset && !r->b->level && btree_id_flags(r->b->id) & BTREE_IS_EXTENTS &&
 	    !(le64_to_cpu(node_head(r)->flags) & BTREE_NODE_NEW_EXTENT_OVERWRITE))
 		return bch_node_bad(r, BTREE_FINDING_INCOMPATIBLE,

@@ -25,6 +25,7 @@
 
 static void node_free(struct btree *b)
 {
+	bch_bset_index_exit(&b->index);
 	kvfree(b->data);
 	kfree(b);
 }
@@ -192,7 +193,7 @@ static struct btree *table_add(struct bch_fs *c, unsigned id, unsigned level,
 	hlist_add_head(&b->hash, table_slot(cache, b->identity));
 	list_add_tail(&b->list, &cache->live);
 	cache->nr_live++;
-	cache->nr_in_flight++;
+	atomic_inc(&cache->nr_in_flight);
 	cache->nr_reads++;
 	cache->bytes += node_bytes(b);
 	shrink(cache);
@@ -205,7 +206,7 @@ void bch_btree_node_read_done(struct bch_fs *c, struct btree *b, int error)
 
 	mutex_lock(&cache->lock);
 	cache->bytes += b->data_bytes;
-	cache->nr_in_flight--;
+	atomic_dec(&cache->nr_in_flight);
 	if (error)
 		set_bit(BTREE_NODE_read_error, &b->flags);
 	clear_bit_unlock(BTREE_NODE_read_in_flight, &b->flags);
@@ -310,7 +311,7 @@ bool bch_btree_node_prefetch(struct bch_fs *c, unsigned id, unsigned level,
 	bool enough;
 
 	mutex_lock(&cache->lock);
-	enough = cache->nr_in_flight >= PREFETCH_MAX;
+	enough = atomic_read(&cache->nr_in_flight) >= PREFETCH_MAX;
 	if (!enough && !table_find(cache, id, level, key))
 		b = table_add(c, id, level, key);
 	mutex_unlock(&cache->lock);
@@ -357,7 +358,7 @@ void bch_btree_cache_exit(struct bch_fs *c)
 
 	if (!cache->table)
 		return;
-	wait_event(cache->read_done, !READ_ONCE(cache->nr_in_flight));
+	wait_event(cache->read_done, !atomic_read(&cache->nr_in_flight));
 	if (cache->wq)
 		destroy_workqueue(cache->wq);
 	list_for_each_entry_safe(b, next, &cache->live, list)

@@ -8,6 +8,7 @@
 #ifndef _BCH_BTREE_CACHE_H
 #define _BCH_BTREE_CACHE_H
 
+#include <linux/atomic.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/wait.h>
@@ -26,7 +27,8 @@ struct btree_cache {
 	unsigned table_bits;
 	struct list_head live; /* least recently used first */
 	size_t bytes, max_bytes;
-	unsigned nr_live, nr_in_flight;
+	unsigned nr_live;
+	atomic_t nr_in_flight;
 	void *bufs[BTREE_CACHE_BUFS]; /* spare I/O buffers of a node's size */
 	unsigned nr_bufs;
 	wait_queue_head_t read_done;

@@ -185,10 +185,8 @@ static void advance_pos(struct btree_iter *iter, struct bpos p)
 
 void bch_iter_advance(struct btree_iter *iter)
 {
-	if (!iter->cur.k) {
-		advance_pos(iter, iter->pos);
+	if (!iter->cur.k)
 		return;
-	}
 	advance_pos(iter, iter->cur.k->p);
 	if (iter->path_valid && !iter->hole)
 		bch_path_advance(iter);

@@ -87,7 +87,7 @@ void bch_iter_set_pos(struct btree_iter *iter, struct bpos pos);
 int bch_iter_peek(struct btree_iter *iter, struct bkey_view *k);
 /* Not beyond @end: inclusive, or for extents exclusive (section 12). */
 int bch_iter_peek_upto(struct btree_iter *iter, struct bpos end, struct bkey_view *k);
-/* Behind the current key: what the last peek gave. */
+/* Behind what the last call gave; stays where it is if that was nothing, or an error. */
 void bch_iter_advance(struct btree_iter *iter);
 int bch_iter_next(struct btree_iter *iter, struct bkey_view *k);
 int bch_iter_peek_prev(struct btree_iter *iter, struct bkey_view *k);

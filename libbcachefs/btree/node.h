@@ -10,6 +10,7 @@
 #include <linux/bitops.h>
 #include "btree/bkey.h"
 #include "btree/bkey_ops.h"
+#include "btree/bset.h"
 #include "btree/six.h"
 #include "btree/unpack.h"
 #include "format/btree.h"
@@ -57,6 +58,9 @@ struct btree {
 	u64 journal_seq;	 /* highest of all bsets */
 	u16 sectors_written;	 /* found on disk */
 	u16 nr_packed, nr_unpacked; /* keys */
+	spinlock_t index_lock;	    /* making the index */
+	bool indexed;
+	struct bset_index index;
 };
 
 static inline struct bkey_view btree_ptr_view(const struct btree *b)

@@ -58,25 +58,38 @@ static int check_head(const struct node_read *r, const struct bkey_packed *k, st
 	return bch_bkey_validate_head(r->c, view, node_where(r), f) ?: check_in_node(r, u, f);
 }
 
-/* Would a key at @k, not yet converted, pass rules 1 to 4? */
-static bool key_is_plausible(const struct node_read *r, const struct bset *i,
-			     const struct bkey_packed *k, size_t room)
+static void convert(const struct node_read *r, struct bkey_packed *k)
 {
+	if (unlikely(bch_compat_needed(r->compat)))
+		bch_compat_key(r->compat, &r->b->unpack.format, k);
+}
+
+/* Would a key at @k, not yet converted, pass rules 1 to 4? */
+static bool key_is_plausible(const struct node_read *r, const struct bkey_packed *k,
+			     size_t room)
+{
+	u64 copy[BKEY_U64s_MAX];
 	struct bkey u;
 
-	return !check_shape(r, k, room, NULL) && !check_head(r, k, &u, NULL);
+	if (check_shape(r, k, room, NULL))
+		return false;
+	if (unlikely(bch_compat_needed(r->compat))) {
+		memcpy(copy, k, k->u64s * sizeof(u64));
+		k = (struct bkey_packed *)copy;
+		convert(r, (struct bkey_packed *)copy);
+	}
+	return !check_head(r, k, &u, NULL);
 }
 
 /* The word behind the bad key at @k: where its size leads, or the next at which a key may be. */
-static u64 *behind_bad_key(const struct node_read *r, const struct bset *i, u64 *k, u64 *end,
-			   unsigned u64s)
+static u64 *behind_bad_key(const struct node_read *r, u64 *k, u64 *end, unsigned u64s)
 {
 	if (u64s && u64s <= end - k &&
 	    (k + u64s == end ||
-	     key_is_plausible(r, i, (struct bkey_packed *)(k + u64s), end - k - u64s)))
+	     key_is_plausible(r, (struct bkey_packed *)(k + u64s), end - k - u64s)))
 		return k + u64s;
 	for (k++; k < end; k++)
-		if (key_is_plausible(r, i, (struct bkey_packed *)k, end - k))
+		if (key_is_plausible(r, (struct bkey_packed *)k, end - k))
 			break;
 	return k;
 }
@@ -104,8 +117,7 @@ static void report_order(struct node_read *r, const struct bkey *prev, const str
 }
 
 /* Rules 1 to 4 on the key at @k; converts it. False: it is bad, and reported. */
-static bool check_key(struct node_read *r, const struct bset *i, struct bkey_packed *k,
-		      size_t room, struct bkey *u)
+static bool check_key(struct node_read *r, struct bkey_packed *k, size_t room, struct bkey *u)
 {
 	struct printbuf text = PRINTBUF;
 	struct finding f = {.text = &text};
@@ -116,6 +128,7 @@ static bool check_key(struct node_read *r, const struct bset *i, struct bkey_pac
 		bch_node_fix(r, f.id, "%s", printbuf_str(&text));
 		goto out;
 	}
+	convert(r, k);
 	good = !check_head(r, k, u, NULL);
 	if (!good) {
 		check_head(r, k, u, &f);
@@ -193,8 +206,8 @@ void bch_node_check_keys(struct node_read *r, struct bset *i)
 		int order = 0;
 
 		r->key = k;
-		if (!check_key(r, i, k, end - src, &u)) {
-			src = behind_bad_key(r, i, src, end, u64s);
+		if (!check_key(r, k, end - src, &u)) {
+			src = behind_bad_key(r, src, end, u64s);
 			continue;
 		}
 		if (prev)

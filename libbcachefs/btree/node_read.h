@@ -6,6 +6,7 @@
 
 #include <linux/bio.h>
 #include <linux/workqueue.h>
+#include "btree/compat.h"
 #include "btree/node.h"
 #include "btree/sort.h"
 #include "btree/state.h"
@@ -49,6 +50,8 @@ struct node_read {
 	bool range_updated;
 	bool doubtful;	 /* the size of the current bset cannot be trusted */
 	u64 journal_seq;
+
+	struct bset_compat compat; /* of the current bset */
 
 	/* For messages. */
 	const struct bset *set;
