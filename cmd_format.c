@@ -309,6 +309,8 @@ static int open_devices(struct format *ctx)
 				  strerror(-ret));
 			break;
 		}
+		d->size = bdev_nr_bytes(d->bdev);
+		d->block_size = bdev_physical_block_size(d->bdev);
 	}
 	printbuf_exit(&why);
 	return ret;
@@ -349,6 +351,17 @@ static int wipe(struct format *ctx)
 	return 0;
 }
 
+/* What cannot be discarded is not: superblocks are written either way. */
+static void discard(const struct format *ctx)
+{
+	darray_for_each(ctx->devs, d) {
+		u64 bytes = d->fs_size ?: d->size;
+
+		if (d->discard)
+			blkdev_issue_discard(d->bdev, 0, bytes >> SECTOR_SHIFT, GFP_KERNEL);
+	}
+}
+
 static char *get_passphrase(const struct format *ctx)
 {
 	if (ctx->passphrase_file)
@@ -384,6 +397,7 @@ static int format(struct format *ctx)
 	if (!ret)
 		ret = ask(ctx) ?: wipe(ctx);
 	if (!ret) {
+		discard(ctx);
 		ret = bch_format_write(&ctx->f, &err);
 		if (ret)
 			print_written(ctx);

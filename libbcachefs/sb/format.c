@@ -5,12 +5,11 @@
  * writes, zeros where that leaves what was in its memory. Everything is checked for all devices
  * before anything is written to one (01 section 19.8).
  */
-#include <linux/blkdev.h>
 #include <linux/kernel.h>
+#include <linux/ktime.h>
 #include <linux/log2.h>
 #include <linux/random.h>
 #include <linux/string.h>
-#include <linux/time.h>
 #include <linux/uuid.h>
 #include "sb/crypt.h"
 #include "sb/format.h"
@@ -58,11 +57,6 @@ int bch_format_version_check(unsigned version, struct printbuf *err)
 
 /* --- checks --- */
 
-static bool same_device(const struct block_device *a, const struct block_device *b)
-{
-	return a->rdev ? a->rdev == b->rdev : !b->rdev && !strcmp(a->path, b->path);
-}
-
 static int check_devices(const struct bch_format *f, struct printbuf *err)
 {
 	u64 usable = 0;
@@ -78,11 +72,6 @@ static int check_devices(const struct bch_format *f, struct printbuf *err)
 		if (d->durability > 2)
 			return refuse(err, "durability %u of %s: only 0, 1 and 2 can be stored",
 				      d->durability, d->name);
-		if (d->bdev->read_only)
-			return refuse(err, "%s is read-only", d->name);
-		for (unsigned j = 0; j < i; j++)
-			if (same_device(d->bdev, f->devs[j].bdev))
-				return refuse(err, "%s is given twice", d->name);
 		if (d->durability)
 			usable |= d->data_allowed;
 	}
@@ -130,10 +119,10 @@ static int choose_geometry(struct bch_format *f, struct bch_geometry *g, struct 
 
 		g->devs[i] = (struct bch_geometry_dev){
 			.name = d->name,
-			.size = d->bdev->size,
+			.size = d->size,
 			.fs_size = d->fs_size,
 			.bucket_size = d->bucket_size,
-			.block_size = d->bdev->physical_block_size,
+			.block_size = d->block_size,
 		};
 	}
 	g->nr_devs = f->nr_devs;
@@ -355,12 +344,8 @@ int bch_format_write(struct bch_format *f, struct printbuf *err)
 {
 	for (unsigned i = 0; i < f->nr_devs; i++) {
 		struct bch_format_dev *d = &f->devs[i];
-		u64 bytes = d->fs_size ?: d->bdev->size;
-		int ret;
+		int ret = bch_sb_write_copies(&d->sb, d->bdev, err);
 
-		if (d->discard) /* a device that cannot is fine */
-			blkdev_issue_discard(d->bdev, 0, bytes >> 9, GFP_KERNEL);
-		ret = bch_sb_write_copies(&d->sb, d->bdev, err);
 		if (ret)
 			return ret;
 		d->written = true;

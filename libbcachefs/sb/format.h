@@ -12,6 +12,8 @@
 
 struct bch_format_dev {
 	struct block_device *bdev; /* open for writing. Not owned */
+	u64 size;		   /* of the device, bytes */
+	u32 block_size;		   /* bytes: the smallest unit that it writes well */
 	const char *name;	   /* as the user wrote it: targets may name it so */
 	const char *label;	   /* path, or NULL */
 	u64 fs_size;		   /* bytes to use; 0: all */
@@ -68,8 +70,7 @@ int bch_format_prepare(struct bch_format *f, struct printbuf *err);
 
 /*
  * Write what was prepared, device after device, each flushed. On failure a negative error with a
- * sentence in @err; devs[i].written tells how far it got. Space of devices with "discard" is
- * discarded first.
+ * sentence in @err; devs[i].written tells how far it got.
  */
 int bch_format_write(struct bch_format *f, struct printbuf *err);
 

@@ -262,7 +262,7 @@ static int members_v2_validate(const struct bch_sb *sb, const struct sb_section 
 			       struct printbuf *err)
 {
 	const struct sb_members_v2 *v2 = (const void *)s;
-	size_t bytes, want = sizeof(*v2);
+	size_t bytes = 0, want = sizeof(*v2);
 
 	if (sb_section_bytes(s) >= want) {
 		bytes = le16_to_cpu(v2->member_bytes);
