@@ -6,37 +6,40 @@ static const struct {
 	int err;
 	const char *text;
 } blk_errors[] = {
-	[BLK_STS_OK]	    = {0, "OK"},
-	[BLK_STS_NOTSUPP]   = {-EOPNOTSUPP, "operation not supported"},
-	[BLK_STS_TIMEOUT]   = {-ETIMEDOUT, "timeout"},
-	[BLK_STS_NOSPC]	    = {-ENOSPC, "critical space allocation"},
+	[BLK_STS_OK] = {0, "OK"},
+	[BLK_STS_NOTSUPP] = {-EOPNOTSUPP, "operation not supported"},
+	[BLK_STS_TIMEOUT] = {-ETIMEDOUT, "timeout"},
+	[BLK_STS_NOSPC] = {-ENOSPC, "critical space allocation"},
 	[BLK_STS_TRANSPORT] = {-ENOLINK, "recoverable transport"},
-	[BLK_STS_TARGET]    = {-EREMOTEIO, "critical target"},
-	[BLK_STS_MEDIUM]    = {-ENODATA, "critical medium"},
-	[BLK_STS_RESOURCE]  = {-ENOMEM, "kernel resource"},
-	[BLK_STS_IOERR]	    = {-EIO, "I/O"},
-	[BLK_STS_INVAL]	    = {-EINVAL, "invalid"},
-	[BLK_STS_ROFS]	    = {-EROFS, "read-only device"},
+	[BLK_STS_TARGET] = {-EREMOTEIO, "critical target"},
+	[BLK_STS_MEDIUM] = {-ENODATA, "critical medium"},
+	[BLK_STS_RESOURCE] = {-ENOMEM, "kernel resource"},
+	[BLK_STS_IOERR] = {-EIO, "I/O"},
+	[BLK_STS_INVAL] = {-EINVAL, "invalid"},
+	[BLK_STS_ROFS] = {-EROFS, "read-only device"},
 };
+
+static bool status_known(blk_status_t status)
+{
+	return status < ARRAY_SIZE(blk_errors) && blk_errors[status].text;
+}
 
 int blk_status_to_errno(blk_status_t status)
 {
-	return status < ARRAY_SIZE(blk_errors) && blk_errors[status].text ?
-		blk_errors[status].err : -EIO;
+	return status_known(status) ? blk_errors[status].err : -EIO;
 }
 
 blk_status_t errno_to_blk_status(int err)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(blk_errors); i++)
-		if (blk_errors[i].text && blk_errors[i].err == err)
+	for (blk_status_t i = 0; i < ARRAY_SIZE(blk_errors); i++)
+		if (status_known(i) && blk_errors[i].err == err)
 			return i;
 	return BLK_STS_IOERR;
 }
 
 const char *blk_status_to_str(blk_status_t status)
 {
-	return status < ARRAY_SIZE(blk_errors) && blk_errors[status].text ?
-		blk_errors[status].text : "(unknown)";
+	return status_known(status) ? blk_errors[status].text : "(unknown)";
 }
 
 struct bio *bio_alloc(struct block_device *bdev, unsigned short nr_vecs, blk_opf_t opf, gfp_t gfp)

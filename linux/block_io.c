@@ -23,7 +23,7 @@
 #define RWF_DSYNC 2
 #endif
 
-#define IOV_BATCH    64	  /* pieces of memory a system call */
+#define IOV_BATCH    64		/* pieces of memory a system call */
 #define BOUNCE_BYTES (1U << 20) /* at a time; a multiple of every logical block */
 
 static bool bio_is_flush(const struct bio *bio)
@@ -54,16 +54,24 @@ static int block_check(const struct bio *bio)
 	return 0;
 }
 
+typedef int (*block_hook_fn)(struct block_hook *hook, struct bio *bio);
+
+static block_hook_fn hook_for(const struct block_hook *h, const struct bio *bio)
+{
+	if (bio_is_flush(bio))
+		return h->flush;
+	if (bio_op(bio) == REQ_OP_READ)
+		return h->read;
+	return bio_op(bio) == REQ_OP_WRITE ? h->write : h->discard;
+}
+
 static int block_show_hooks(struct bio *bio)
 {
 	struct block_hook *h;
 	int ret = 0;
 
 	list_for_each_entry(h, &bio->bi_bdev->hooks, list) {
-		int (*fn)(struct block_hook *hook, struct bio *bio) =
-			bio_is_flush(bio) ? h->flush :
-			bio_op(bio) == REQ_OP_READ ? h->read :
-			bio_op(bio) == REQ_OP_WRITE ? h->write : h->discard;
+		block_hook_fn fn = hook_for(h, bio);
 
 		ret = fn ? fn(h, bio) : 0;
 		if (ret)

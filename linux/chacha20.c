@@ -1,7 +1,7 @@
 /*
- * ChaCha20: by libcrypto, which is three times as fast as libsodium; by that, which starts sooner, a
- * single block, and all where libcrypto has no ChaCha20. A thread keeps its libcrypto context, with
- * the last key.
+ * ChaCha20: by libcrypto, which is three times as fast as libsodium; by that, which starts sooner,
+ * a single block, and all where libcrypto has no ChaCha20. A thread keeps its libcrypto context,
+ * with the last key.
  */
 #include <pthread.h>
 #include <sodium.h>

@@ -1,4 +1,4 @@
-/* CRC-32C: by isa-l, which picks code for the processor; without it by tables, 8 bytes at a time. */
+/* CRC-32C: by isa-l, which picks code for the processor; else by tables, 8 bytes at a time. */
 #include <linux/crc32c.h>
 #include <linux/kernel.h>
 #include <linux/string.h>

@@ -126,7 +126,8 @@ void lockdep_release(const struct lockdep_map *map)
 			held.maps[i] = held.maps[--held.nr];
 			return;
 		}
-	fprintf(stderr, "lock order: %s released by a thread that does not hold it\n", lock_name(map));
+	fprintf(stderr, "lock order: %s released by a thread that does not hold it\n",
+		lock_name(map));
 	abort();
 }
 

@@ -1,6 +1,6 @@
 /*
- * Poly1305: short messages by libsodium, which needs no setup, long ones by libcrypto, which is three
- * times as fast; by libsodium alone where libcrypto has no Poly1305.
+ * Poly1305: short messages by libsodium, which needs no setup, long ones by libcrypto, which is
+ * three times as fast; by libsodium alone where libcrypto has no Poly1305.
  */
 #include <pthread.h>
 #include <sodium.h>

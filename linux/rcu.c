@@ -25,8 +25,8 @@ static char readers_end;
 #define tsan_reader_ends()	 __tsan_release(&readers_end)
 #define tsan_grace_period_ends() __tsan_acquire(&readers_end)
 #else
-#define tsan_reader_ends()	 do { } while (0)
-#define tsan_grace_period_ends() do { } while (0)
+#define tsan_reader_ends()	 ((void)0)
+#define tsan_grace_period_ends() ((void)0)
 #endif
 
 static __thread bool registered;

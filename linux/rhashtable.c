@@ -168,8 +168,7 @@ void *__rhashtable_lookup(struct rhashtable *ht, const void *key)
 		if (h)
 			return head_obj(ht, h);
 		/* the loads of the chain acquire: they come before this one */
-		if (!(before & 1) && end == chain_end(chain) &&
-		    READ_ONCE(ht->resizes) == before)
+		if (!(before & 1) && end == chain_end(chain) && READ_ONCE(ht->resizes) == before)
 			return NULL;
 		if (before & 1) {
 			/* wait for the resize instead of looking in vain */
@@ -215,7 +214,7 @@ static void resize(struct rhashtable *ht)
 
 	if (!mutex_trylock(&ht->resizing))
 		return; /* somebody is at it */
-	old = ht->tbl; /* changes only with the mutex held */
+	old = ht->tbl;	/* changes only with the mutex held */
 	size = wanted_size(ht);
 	new = size ? table_alloc(size) : NULL;
 	if (new) {

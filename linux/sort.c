@@ -90,7 +90,7 @@ static void sort_pivot(const struct sorter *s, char *base, size_t n)
 	sort_swap(s, base, mid);
 }
 
-/* Split around the first element; its index afterwards: none before it is greater, none after less. */
+/* Split around the first element; its index afterwards. None before is greater, none after less. */
 static size_t sort_partition(const struct sorter *s, char *base, size_t n)
 {
 	size_t i = 1, j = n - 1;

@@ -44,7 +44,7 @@ struct block_device {
 	struct block_stats stats;
 };
 
-/* What a hook returns to let a transfer seem done without doing it; of a read: it filled the memory. */
+/* What a hook returns to let a transfer seem done; a read's has filled the memory itself. */
 #define BLOCK_HOOK_SWALLOW 1
 
 /*

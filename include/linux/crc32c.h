@@ -8,7 +8,10 @@
 #include <linux/types.h>
 
 u32 crc32c(u32 crc, const void *data, size_t len);
-/* The register after @len zero bytes, in O(log len): crc(a b) = crc32c_shift(crc(a), |b|) ^ crc(b). */
+/*
+ * The register after @len zero bytes, in O(log len):
+ * crc(ab) = crc32c_shift(crc(a), |b|) ^ crc(b).
+ */
 u32 crc32c_shift(u32 crc, u64 len);
 
 #endif

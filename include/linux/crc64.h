@@ -8,7 +8,10 @@
 #include <linux/types.h>
 
 u64 crc64_be(u64 crc, const void *data, size_t len);
-/* The register after @len zero bytes, in O(log len): crc(a b) = crc64_be_shift(crc(a), |b|) ^ crc(b). */
+/*
+ * The register after @len zero bytes, in O(log len):
+ * crc(ab) = crc64_be_shift(crc(a), |b|) ^ crc(b).
+ */
 u64 crc64_be_shift(u64 crc, u64 len);
 
 #endif

@@ -42,7 +42,8 @@
 #define swap(a, b)	do { __auto_type _t = (a); (a) = (b); (b) = _t; } while (0)
 #undef abs /* the C library's is for int alone */
 #define abs(x)		({ __auto_type _x = (x); _x < 0 ? -_x : _x; })
-#define abs_diff(a, b)	({ __auto_type _a = (a); __auto_type _b = (b); _a > _b ? _a - _b : _b - _a; })
+#define abs_diff(a, b)									\
+	({ __auto_type _a = (a); __auto_type _b = (b); _a > _b ? _a - _b : _b - _a; })
 
 #define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 #define typeof_member(type, member)	__typeof__(((type *)0)->member)

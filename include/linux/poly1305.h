@@ -7,7 +7,7 @@
 #define POLY1305_KEY_SIZE    32
 #define POLY1305_DIGEST_SIZE 16
 
-/* A message that comes in pieces: init, any number of updates, final, which frees what init took. */
+/* A message in pieces: init, any number of updates, final, which frees what init took. */
 struct poly1305_desc_ctx {
 	void *libcrypto; /* its context, or NULL: libsodium's is here */
 	u8 state[256] __aligned(64);

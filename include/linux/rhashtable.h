@@ -62,7 +62,7 @@ void *__rhashtable_lookup(struct rhashtable *ht, const void *key);
 void *__rhashtable_insert(struct rhashtable *ht, const void *key, struct rhash_head *obj);
 /* 0 or -ENOENT. */
 int __rhashtable_remove(struct rhashtable *ht, struct rhash_head *obj);
-/* Call @fn of every object, with all insertions and removals waiting; stops when not 0, and returns it. */
+/* Call @fn of every object until one is not 0, which is returned; changes of the table wait. */
 int rhashtable_for_each(struct rhashtable *ht, int (*fn)(void *obj, void *arg), void *arg);
 
 /* The kernel's forms; their params are those of rhashtable_init(). */

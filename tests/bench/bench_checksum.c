@@ -16,11 +16,11 @@
 #include <linux/xxhash.h>
 #include "linux/checksum_impls.h"
 
-#define BUF_BYTES   (64U << 20)
-#define ROUND_BYTES (256U << 10) /* a round of small pieces: shorter than a time slice */
-#define ROUNDS	    40
-#define ROUNDS_LARGE 7	 /* of BUF_BYTES */
-#define MAX_ROWS    16
+#define BUF_BYTES    (64U << 20)
+#define ROUND_BYTES  (256U << 10) /* a round of small pieces: shorter than a time slice */
+#define ROUNDS	     40
+#define ROUNDS_LARGE 7 /* of BUF_BYTES */
+#define MAX_ROWS     16
 
 static const size_t sizes[] = {64, 4 << 10, 256 << 10, BUF_BYTES};
 

@@ -48,8 +48,14 @@ TEST(powers_of_two)
 		u64 n, up, down;
 		int order;
 	} c[] = {
-		{1, 1, 1, 0}, {2, 2, 2, 1}, {3, 4, 2, 2}, {4, 4, 4, 2}, {5, 8, 4, 3},
-		{1023, 1024, 512, 10}, {1024, 1024, 1024, 10}, {1025, 2048, 1024, 11},
+		{1, 1, 1, 0},
+		{2, 2, 2, 1},
+		{3, 4, 2, 2},
+		{4, 4, 4, 2},
+		{5, 8, 4, 3},
+		{1023, 1024, 512, 10},
+		{1024, 1024, 1024, 10},
+		{1025, 2048, 1024, 11},
 		{(1ULL << 40) - 1, 1ULL << 40, 1ULL << 39, 40},
 	};
 
@@ -248,10 +254,15 @@ enum sort_input { SORT_RANDOM, SORT_UP, SORT_DOWN, SORT_EQUAL, SORT_FEW, SORT_OR
 static void sort_fill(u8 *p, size_t n, size_t size, enum sort_input input)
 {
 	for (size_t i = 0; i < n; i++) {
-		u32 v = input == SORT_RANDOM ? get_random_u32() :
-			input == SORT_UP ? i : input == SORT_DOWN ? n - i :
-			input == SORT_EQUAL ? 1 : input == SORT_FEW ? get_random_u32_below(4) :
-			min(i, n - i);
+		const u32 values[SORT_INPUTS] = {
+			[SORT_RANDOM] = get_random_u32(),
+			[SORT_UP] = i,
+			[SORT_DOWN] = n - i,
+			[SORT_EQUAL] = 1,
+			[SORT_FEW] = get_random_u32_below(4),
+			[SORT_ORGAN] = min(i, n - i),
+		};
+		u32 v = values[input];
 
 		for (size_t k = 0; k < size; k++)
 			p[i * size + k] = k < 4 ? v >> (24 - 8 * k) : i;

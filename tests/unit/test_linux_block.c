@@ -76,7 +76,8 @@ TEST(open_refuses_what_is_no_device_and_no_file)
 
 TEST(exclusive_open_keeps_others_out)
 {
-	struct block_device *w = image_open(BLK_OPEN_READ | BLK_OPEN_WRITE | BLK_OPEN_EXCL), *r, *r2;
+	struct block_device *w = image_open(BLK_OPEN_READ | BLK_OPEN_WRITE | BLK_OPEN_EXCL);
+	struct block_device *r, *r2;
 
 	REQUIRE(!IS_ERR(w));
 	EXPECT_EQ(PTR_ERR(bdev_open(image_path, BLK_OPEN_READ | BLK_OPEN_EXCL)), -EBUSY);
@@ -311,7 +312,9 @@ static int hook_discard(struct block_hook *h, struct bio *bio)
 TEST(hooks_see_refuse_and_swallow_transfers)
 {
 	struct block_device *bdev = image_open(BLK_OPEN_READ | BLK_OPEN_WRITE);
-	struct test_hook t = {.hook = {.write = hook_write, .read = hook_read, .flush = hook_flush,
+	struct test_hook t = {.hook = {.write = hook_write,
+				       .read = hook_read,
+				       .flush = hook_flush,
 				       .discard = hook_discard}};
 	u8 a[512], b[512], buf[512];
 
@@ -384,8 +387,8 @@ TEST(bio_walks_its_pieces)
 
 TEST(status_and_errno_say_the_same)
 {
-	static const int errs[] = {0, -EOPNOTSUPP, -ETIMEDOUT, -ENOSPC, -ENOMEM, -EIO, -EINVAL,
-				   -EROFS, -ENODATA};
+	static const int errs[] = {0,	 -EOPNOTSUPP, -ETIMEDOUT, -ENOSPC, -ENOMEM,
+				   -EIO, -EINVAL,     -EROFS,	  -ENODATA};
 
 	for (size_t i = 0; i < ARRAY_SIZE(errs); i++)
 		EXPECT_EQ(blk_status_to_errno(errno_to_blk_status(errs[i])), errs[i]);
@@ -511,7 +514,8 @@ static void deny_aio(void)
 	};
 	struct sock_fprog prog = {ARRAY_SIZE(code), code};
 
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog))
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog))
 		abort();
 }
 

@@ -143,7 +143,8 @@ TEST(crc_shift_joins_two_pieces)
 		EXPECT_EQ(crc32c_shift(a32, len) ^ b32, crc32c(0, data, 1000 + len));
 		EXPECT_EQ(crc64_be_shift(a64, len) ^ b64, crc64_be(0, data, 1000 + len));
 	}
-	EXPECT_EQ(crc32c_shift(crc32c_shift(1, 1ULL << 40), 123), crc32c_shift(1, (1ULL << 40) + 123));
+	EXPECT_EQ(crc32c_shift(crc32c_shift(1, 1ULL << 40), 123),
+		  crc32c_shift(1, (1ULL << 40) + 123));
 }
 
 /* Values of the reference implementation, seed 0. */
@@ -160,12 +161,12 @@ TEST(xxh64_vectors)
 TEST(chacha20_vector)
 {
 	static const char text[] =
-		"Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the"
-		" future, sunscreen would be it.";
-	static const char hex[] =
-		"6e2e359a2568f98041ba0728dd0d6981e97e7aec1d4360c20a27afccfd9fae0bf91b65c5524733ab8f593d"
-		"abcd62b3571639d624e65152ab8f530c359f0861d807ca0dbf500d6a6156a38e088a22b65e52bc514d16cc"
-		"f806818ce91ab77937365af90bbf74a35be6b40b8eedf2785e42874d";
+		"Ladies and Gentlemen of the class of '99: If I could offer you only one tip for "
+		"the future, sunscreen would be it.";
+	static const char hex[] = "6e2e359a2568f98041ba0728dd0d6981e97e7aec1d4360c20a27afccfd9fae0b"
+				  "f91b65c5524733ab8f593dabcd62b3571639d624e65152ab8f530c359f0861d8"
+				  "07ca0dbf500d6a6156a38e088a22b65e52bc514d16ccf806818ce91ab7793736"
+				  "5af90bbf74a35be6b40b8eedf2785e42874d";
 	__le32 nonce[4] = {cpu_to_le32(1), 0, cpu_to_le32(0x4a000000), 0};
 	u8 key[32], want[114], buf[114];
 
@@ -181,11 +182,11 @@ TEST(chacha20_vector)
 	EXPECT_MEM(buf, text, sizeof(buf));
 }
 
-#define QUARTER(a, b, c, d, n, m)					\
-	do {								\
-		x[a] += x[b];						\
+#define QUARTER(a, b, c, d, n, m)                                          \
+	do {                                                               \
+		x[a] += x[b];                                              \
 		x[d] = (x[d] ^ x[a]) << (n) | (x[d] ^ x[a]) >> (32 - (n)); \
-		x[c] += x[d];						\
+		x[c] += x[d];                                              \
 		x[b] = (x[b] ^ x[c]) << (m) | (x[b] ^ x[c]) >> (32 - (m)); \
 	} while (0)
 
@@ -201,8 +202,10 @@ static void chacha20_block(const u8 key[32], const u32 nonce[4], u8 out[64])
 		for (int i = 0; i < 4; i++) {
 			int k = round % 2; /* columns, then diagonals */
 
-			QUARTER(i, 4 + (i + k) % 4, 8 + (i + 2 * k) % 4, 12 + (i + 3 * k) % 4, 16, 12);
-			QUARTER(i, 4 + (i + k) % 4, 8 + (i + 2 * k) % 4, 12 + (i + 3 * k) % 4, 8, 7);
+			QUARTER(i, 4 + (i + k) % 4, 8 + (i + 2 * k) % 4, 12 + (i + 3 * k) % 4, 16,
+				12);
+			QUARTER(i, 4 + (i + k) % 4, 8 + (i + 2 * k) % 4, 12 + (i + 3 * k) % 4, 8,
+				7);
 		}
 	for (int i = 0; i < 16; i++)
 		put_unaligned_le32(x[i] + s[i], out + 4 * i);
@@ -281,10 +284,12 @@ TEST(poly1305_vectors)
 		 "02000000000000000000000000000000", "03000000000000000000000000000000"},
 		{"0100000000000000000000000000000000000000000000000000000000000000",
 		 "fffffffffffffffffffffffffffffffff0ffffffffffffffffffffffffffffff"
-		 "11000000000000000000000000000000", "05000000000000000000000000000000"},
+		 "11000000000000000000000000000000",
+		 "05000000000000000000000000000000"},
 		{"0100000000000000000000000000000000000000000000000000000000000000",
 		 "fffffffffffffffffffffffffffffffffbfefefefefefefefefefefefefefefe"
-		 "01010101010101010101010101010101", "00000000000000000000000000000000"},
+		 "01010101010101010101010101010101",
+		 "00000000000000000000000000000000"},
 		{"0200000000000000000000000000000000000000000000000000000000000000",
 		 "fdffffffffffffffffffffffffffffff", "faffffffffffffffffffffffffffffff"},
 		{"0100000000000000040000000000000000000000000000000000000000000000",
@@ -293,7 +298,8 @@ TEST(poly1305_vectors)
 		 "14000000000000005500000000000000"},
 		{"0100000000000000040000000000000000000000000000000000000000000000",
 		 "e33594d7505e43b900000000000000003394d7505e4379cd0100000000000000"
-		 "00000000000000000000000000000000", "13000000000000000000000000000000"},
+		 "00000000000000000000000000000000",
+		 "13000000000000000000000000000000"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(v); i++) {
