@@ -347,12 +347,11 @@ static const struct cli_opt list_opts[] = {
 
 static unsigned parse_btree(const struct cli_cmd *cmd, const char *s)
 {
-	unsigned id;
+	int id = bch_btree_id_parse(s);
 
-	for (id = 0; id < BTREE_ID_NR; id++)
-		if (!strcmp(s, bch_btree_names[id]))
-			return id;
-	cli_usage_error(cmd, "no btree is called '%s'", s);
+	if (id < 0)
+		cli_usage_error(cmd, "no btree is called '%s'", s);
+	return id;
 }
 
 static int parse_type(const struct cli_cmd *cmd, const char *s)

@@ -51,10 +51,11 @@ struct list_journal {
 
 static unsigned parse_btree(const struct list_journal *l, const char *name)
 {
-	for (unsigned i = 0; i < BTREE_ID_NR; i++)
-		if (!strcmp(bch_btree_names[i], name))
-			return i;
-	cli_usage_error(l->cmd, "Bad btree id %s", name);
+	int id = bch_btree_id_parse(name);
+
+	if (id < 0)
+		cli_usage_error(l->cmd, "Bad btree id %s", name);
+	return id;
 }
 
 static u64 parse_number(const struct list_journal *l, const char *s, const char *what, u64 max)

@@ -12,6 +12,8 @@
 #include "util/json.h"
 #include "util/utf8.h"
 
+#define RECONCILE_WORK "reconcile_work" /* name of rebalance_work from 1.33 on */
+
 static const struct bkey_ops *bkey_ops_table[KEY_TYPE_NR];
 
 void bch_bkey_ops_register(enum bch_bkey_type type, const struct bkey_ops *ops)
@@ -252,9 +254,19 @@ void bch_btree_name_to_text(struct printbuf *out, const struct bch_fs *c, unsign
 	else if (id >= BTREE_ID_NR)
 		prt_printf(out, "(unknown btree %u)", id);
 	else if (id == BTREE_ID_rebalance_work && dialect == BCH_TEXT_1_39)
-		prt_str(out, "reconcile_work");
+		prt_str(out, RECONCILE_WORK);
 	else
 		prt_str(out, bch_btree_names[id]);
+}
+
+int bch_btree_id_parse(const char *name)
+{
+	int id;
+
+	for (id = 0; id < BTREE_ID_NR; id++)
+		if (!strcmp(name, bch_btree_names[id]))
+			return id;
+	return strcmp(name, RECONCILE_WORK) ? -EINVAL : BTREE_ID_rebalance_work;
 }
 
 const char *bch_name(const char *const *names, unsigned nr)

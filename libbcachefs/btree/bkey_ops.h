@@ -78,6 +78,8 @@ void bch_val_to_text(struct printbuf *out, const struct bch_fs *c, struct bkey_v
 void bch_btree_id_to_text(struct printbuf *out, unsigned id);
 /* The same in the words of the filesystem's version. */
 void bch_btree_name_to_text(struct printbuf *out, const struct bch_fs *c, unsigned id);
+/* The id of a name, or -EINVAL; reconcile_work is rebalance_work as called from 1.33 on. */
+int bch_btree_id_parse(const char *name);
 /* names[nr], or NULL; @names ends with NULL and has no holes. */
 const char *bch_name(const char *const *names, unsigned nr);
 /* names[nr], or "(unknown <what> N)"; @names ends with NULL. */

@@ -868,6 +868,15 @@ TEST(text_of_newest_types)
 							      1ULL << 32));
 }
 
+TEST(btrees_by_name)
+{
+	EXPECT_EQ(bch_btree_id_parse("extents"), 0);
+	EXPECT_EQ(bch_btree_id_parse("damage"), 28);
+	EXPECT_EQ(bch_btree_id_parse("rebalance_work"), 18);
+	EXPECT_EQ(bch_btree_id_parse("reconcile_work"), 18);
+	EXPECT_EQ(bch_btree_id_parse("extent"), -EINVAL);
+}
+
 /* JSON */
 
 static void expect_json(const struct bch_fs *c, const struct key_case *t, const char *text)
