@@ -29,6 +29,7 @@ struct bch_read {
 	size_t len;
 	void *buf;
 	void (*done)(struct bch_read *r);
+	void *private; /* of the caller */
 
 	int err;
 	struct printbuf why; /* freed by the caller */

@@ -82,11 +82,12 @@
 	x(EINVAL, invalid)				\
 	x(EINVAL, invalid_bkey)				\
 	x(EIO, btree_node_read_err)			\
-	x(EIO, no_device_to_read_from)			\
-	x(EIO, device_offline)				\
 	x(EIO, btree_node_read_error)			\
 	x(EIO, btree_root_read_error)			\
 	x(EIO, csum_mismatch)				\
+	x(EIO, device_offline)				\
+	x(EIO, no_device_to_read_from)			\
+	x(EIO, stripe_reconstruct)			\
 	x(EINVAL, journal_entry_bad)			\
 	x(EINVAL, jset_unsupported_version)		\
 	x(EINVAL, journal_read_empty)

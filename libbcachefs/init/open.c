@@ -8,8 +8,11 @@
 #include <linux/err.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include "alloc/gens.h"
 #include "btree/state.h"
+#include "data/data.h"
 #include "format/data_type.h"
+#include "fs/namei.h"
 #include "fs/snapshots.h"
 #include "init/key_types.h"
 #include "init/open.h"
@@ -241,6 +244,15 @@ out:
 	return ret;
 }
 
+int bch_fs_start_reading(struct bch_fs *c)
+{
+	int ret = bch_bucket_gens_load(c) ?: bch_snapshots_load(c) ?: bch_data_init(c);
+
+	if (!ret)
+		c->data->path_to_text = bch_inode_path_to_text;
+	return ret;
+}
+
 static void dev_free(struct bch_dev *ca)
 {
 	if (!ca)
@@ -261,6 +273,7 @@ void bch_fs_close(struct bch_fs *c)
 
 	if (!c)
 		return;
+	bch_data_exit(c);
 	bch_snapshots_exit(c);
 	bch_btree_exit(c);
 	bch_journal_exit(c);

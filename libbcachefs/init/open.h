@@ -35,6 +35,12 @@ int bch_fs_open(struct bch_fs **c, char *const *paths, unsigned nr,
 		const struct bch_open_args *args, struct printbuf *err);
 void bch_fs_close(struct bch_fs *c);
 
+/*
+ * Ready an open filesystem for reading files: generations of buckets, snapshots, read path. What
+ * cannot be read is told and counted. 0 or -ENOMEM.
+ */
+int bch_fs_start_reading(struct bch_fs *c);
+
 /* Register key types and superblock sections; called by bch_fs_open(), may be called before. */
 void bch_engine_init(void);
 

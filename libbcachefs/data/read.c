@@ -1,0 +1,489 @@
+/*
+ * Reading file data (spec 06 section 6).
+ *
+ * A request is cut along the extents under it. What needs no I/O (holes, inline data) is filled in
+ * at once, the rest becomes pieces: each has a copy of its key and is done by a thread of the work
+ * queue, which tries the pointers in order of merit, then the stripe, checks, deciphers and
+ * decompresses. The last piece to end ends the request.
+ */
+#include <linux/completion.h>
+#include <linux/errno.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include "btree/iter.h"
+#include "data/compress.h"
+#include "data/data.h"
+#include "format/errcode.h"
+#include "format/reflink.h"
+#include "format/sb.h"
+
+#define READ_THREADS	 16
+#define ENCODED_MAX_SECTORS CRC128_SIZE_MAX
+
+struct piece {
+	struct work_struct work;
+	struct request *req;
+	u64 file_offset;  /* bytes, for messages */
+	u8 *dst;
+	size_t len;	  /* bytes */
+	u64 skip;	  /* bytes into the live part of the extent */
+	struct bkey_i *k; /* extent or reflink_v */
+};
+
+/* A bch_read on its way. */
+struct request {
+	struct bch_read *r;
+	int pieces; /* not yet done, and one for the submitter */
+	int failed;
+};
+
+int bch_data_init(struct bch_fs *c)
+{
+	c->data = kzalloc(sizeof(*c->data), GFP_KERNEL);
+	if (!c->data)
+		return -ENOMEM;
+	c->data->wq = alloc_workqueue("bcachefs-read", WQ_UNBOUND, READ_THREADS);
+	return c->data->wq ? 0 : -ENOMEM;
+}
+
+void bch_data_exit(struct bch_fs *c)
+{
+	if (!c->data)
+		return;
+	if (c->data->wq)
+		destroy_workqueue(c->data->wq);
+	kfree(c->data);
+	c->data = NULL;
+}
+
+static void request_put(struct request *req)
+{
+	struct bch_read *r = req->r;
+
+	if (__atomic_sub_fetch(&req->pieces, 1, __ATOMIC_ACQ_REL))
+		return;
+	r->err = req->failed;
+	kfree(req);
+	r->done(r);
+}
+
+/* Only the first failure gets to say why; true if this is it. */
+static bool request_fail(struct request *req, int err)
+{
+	int none = 0;
+
+	return __atomic_compare_exchange_n(&req->failed, &none, err, false, __ATOMIC_ACQ_REL,
+					   __ATOMIC_RELAXED);
+}
+
+/* The path of the file, if the floor above tells it. */
+static void read_path_to_text(struct printbuf *out, struct bch_fs *c, u32 snapshot, u64 inum)
+{
+	if (c->data->path_to_text)
+		c->data->path_to_text(out, c, snapshot, inum);
+}
+
+/* ---- One piece ---- */
+
+/* How bad is it to take @p next? U64_MAX: not at all usable. */
+static u64 ptr_cost(struct bch_fs *c, const struct extent_ptr *p)
+{
+	struct bch_dev *ca = bch_dev(c, p->dev);
+
+	if (!bch_dev_online(ca) || !ca->mi.bucket_size)
+		return U64_MAX;
+	/* The last resorts. */
+	if (extent_ptr_stale(ca, p->offset, p->gen))
+		return p->cached ? U64_MAX : U64_MAX - 1;
+	if (ca->mi.state >= BCH_MEMBER_STATE_failed)
+		return U64_MAX - 2;
+	return __atomic_load_n(&c->data->latency_ns[p->dev], __ATOMIC_RELAXED);
+}
+
+/* The part of the decoded extent at @buf that the piece wants. */
+static int piece_copy_decoded(struct piece *piece, const struct extent_ptr *p, const u8 *buf)
+{
+	size_t live = ((size_t)p->crc.offset << 9) + piece->skip, whole;
+	u8 *plain;
+	int ret;
+
+	if (!extent_crc_is_compressed(&p->crc)) {
+		memcpy(piece->dst, buf + live, piece->len);
+		return 0;
+	}
+	whole = (size_t)p->crc.uncompressed_size << 9;
+	if (p->crc.uncompressed_size > ENCODED_MAX_SECTORS)
+		return -EIO;
+	if (!live && piece->len == whole)
+		return bch_decompress(p->crc.compression_type, piece->dst, whole, buf,
+				      (size_t)p->crc.compressed_size << 9);
+	plain = kvmalloc(whole, GFP_KERNEL);
+	if (!plain)
+		return -ENOMEM;
+	ret = bch_decompress(p->crc.compression_type, plain, whole, buf,
+			     (size_t)p->crc.compressed_size << 9);
+	if (!ret)
+		memcpy(piece->dst, plain + live, piece->len);
+	kvfree(plain);
+	return ret;
+}
+
+/* A pointer without checksum and compression: just the sectors wanted. */
+static int piece_read_plain(struct piece *piece, const struct extent_ptr *p)
+{
+	struct bch_fs *c = piece->req->r->c;
+	u64 at = ((p->offset + p->crc.offset) << 9) + piece->skip;
+	u64 start = round_down(at, 512ULL), end = round_up(at + piece->len, 512ULL);
+	u8 *buf;
+	int ret;
+
+	if (start == at && end == at + piece->len)
+		return bch_dev_read(c, p->dev, start >> 9, piece->dst, piece->len);
+	buf = kvmalloc(end - start, GFP_KERNEL);
+	if (!buf)
+		return -ENOMEM;
+	ret = bch_dev_read(c, p->dev, start >> 9, buf, end - start);
+	if (!ret)
+		memcpy(piece->dst, buf + (at - start), piece->len);
+	kvfree(buf);
+	return ret;
+}
+
+/* Everything of the pointer is wanted as it is on disk: it can be read to where it goes. */
+static bool piece_is_whole(const struct piece *piece, const struct extent_ptr *p)
+{
+	return !extent_crc_is_compressed(&p->crc) && !p->crc.offset && !piece->skip &&
+	       piece->len == (size_t)p->crc.compressed_size << 9;
+}
+
+static int piece_try(struct piece *piece, const struct extent_ptr *p, bool reconstruct)
+{
+	struct bch_fs *c = piece->req->r->c;
+	struct bkey_view k = bkey_i_view(piece->k);
+	bool encoded = extent_crc_is_encoded(&p->crc), whole = piece_is_whole(piece, p);
+	size_t bytes = (size_t)(encoded ? p->crc.compressed_size : p->crc.live_size) << 9;
+	struct extent_ptr at_live = *p;
+	u8 *buf;
+	int ret;
+
+	if (!encoded && !reconstruct)
+		return piece_read_plain(piece, p);
+	buf = whole ? piece->dst : kvmalloc(bytes, GFP_KERNEL);
+	if (!buf)
+		return -ENOMEM;
+	ret = reconstruct ? bch_extent_ptr_reconstruct(c, k, p, buf)
+			  : bch_extent_ptr_read(c, k, p, buf);
+	if (!ret)
+		bch_extent_decrypt(c, k.k, &p->crc, buf, 0, bytes);
+	/* Without a checksum the live part alone was read. */
+	if (!encoded)
+		at_live.crc.offset = 0;
+	if (!ret && !whole)
+		ret = piece_copy_decoded(piece, &at_live, buf);
+	if (!whole)
+		kvfree(buf);
+	return ret;
+}
+
+struct tries {
+	struct extent_ptr ptr[BKEY_PTRS_MAX];
+	u64 cost[BKEY_PTRS_MAX];
+	unsigned nr;
+	int err;	    /* of the last try */
+	unsigned failed;    /* index of the pointer that failed last */
+	bool any_dirty, unwritten;
+};
+
+static void tries_init(struct tries *t, struct bch_fs *c, struct bkey_view k)
+{
+	struct extent_ptr_iter iter;
+	struct extent_ptr p;
+
+	*t = (struct tries){.err = -BCH_ERR_no_device_to_read_from};
+	bch_extent_ptr_iter_init(&iter, c, k);
+	while (t->nr < BKEY_PTRS_MAX && bch_extent_ptr_next(&iter, &p)) {
+		t->any_dirty |= !p.cached;
+		t->unwritten |= p.unwritten;
+		t->cost[t->nr] = ptr_cost(c, &p);
+		t->ptr[t->nr++] = p;
+	}
+}
+
+/* The cheapest pointer not yet tried, or -1. */
+static int tries_pick(const struct tries *t, unsigned done)
+{
+	int best = -1;
+	unsigned i;
+
+	for (i = 0; i < t->nr; i++)
+		if (!(done & 1U << i) && t->cost[i] != U64_MAX &&
+		    (best < 0 || t->cost[i] < t->cost[best]))
+			best = i;
+	return best;
+}
+
+static int piece_read(struct piece *piece, struct tries *t)
+{
+	unsigned done = 0, i;
+	int pick;
+
+	if (t->unwritten || !t->any_dirty) {
+		memset(piece->dst, 0, piece->len);
+		if (t->unwritten)
+			return 0;
+	}
+	while ((pick = tries_pick(t, done)) >= 0) {
+		done |= 1U << pick;
+		t->failed = pick;
+		t->err = piece_try(piece, &t->ptr[pick], false);
+		if (!t->err)
+			return 0;
+	}
+	for (i = 0; i < t->nr; i++) {
+		if (!t->ptr[i].has_ec)
+			continue;
+		t->failed = i;
+		t->err = piece_try(piece, &t->ptr[i], true);
+		if (!t->err)
+			return 0;
+	}
+	/* Only cached copies, all of them gone: nothing was ever there. */
+	if (!t->any_dirty) {
+		memset(piece->dst, 0, piece->len);
+		return 0;
+	}
+	return t->err;
+}
+
+static void piece_failed_text(struct printbuf *out, struct piece *piece, const struct tries *t)
+{
+	struct bch_read *r = piece->req->r;
+	const struct extent_ptr *p = t->nr ? &t->ptr[t->failed] : NULL;
+	struct bch_dev *ca = p ? bch_dev(r->c, p->dev) : NULL;
+
+	prt_printf(out, "inode %llu ", r->inum);
+	read_path_to_text(out, r->c, r->snapshot, r->inum);
+	prt_printf(out, " offset %llu: ", piece->file_offset);
+	if (ca && ca->mi.bucket_size)
+		prt_printf(out, "device %u (%s) bucket %llu: ", p->dev, ca->name ?: "missing",
+			   p->offset / ca->mi.bucket_size);
+	prt_printf(out, "%s, and no other copy is good", bch_err_str(t->err));
+}
+
+static void piece_work(struct work_struct *work)
+{
+	struct piece *piece = container_of(work, struct piece, work);
+	struct request *req = piece->req;
+	struct tries t;
+
+	tries_init(&t, req->r->c, bkey_i_view(piece->k));
+	if (piece_read(piece, &t) && request_fail(req, -EIO))
+		piece_failed_text(&req->r->why, piece, &t);
+	kfree(piece->k);
+	kfree(piece);
+	request_put(req);
+}
+
+static int piece_queue(struct request *req, struct bkey_view k, u64 file_offset, u8 *dst,
+		       size_t len, u64 skip)
+{
+	struct piece *piece = kmalloc(sizeof(*piece), GFP_KERNEL);
+	struct bkey_i *copy = kmalloc(k.k->u64s * sizeof(u64), GFP_KERNEL);
+
+	if (!piece || !copy) {
+		kfree(piece);
+		kfree(copy);
+		return -ENOMEM;
+	}
+	bkey_reassemble(copy, k);
+	*piece = (struct piece){
+		.req = req,
+		.file_offset = file_offset,
+		.dst = dst,
+		.len = len,
+		.skip = skip,
+		.k = copy,
+	};
+	INIT_WORK(&piece->work, piece_work);
+	__atomic_add_fetch(&req->pieces, 1, __ATOMIC_RELAXED);
+	queue_work(req->r->c->data->wq, &piece->work);
+	return 0;
+}
+
+/* ---- The walk over a request ---- */
+
+static void fill_inline(const u8 *data, size_t have, u64 skip, u8 *dst, size_t len)
+{
+	size_t n = skip < have ? min_t(size_t, have - skip, len) : 0;
+
+	if (n)
+		memcpy(dst, data + skip, n);
+	memset(dst + n, 0, len - n);
+}
+
+static int fail_at(struct request *req, u64 offset, const char *what)
+{
+	struct bch_read *r = req->r;
+
+	if (request_fail(req, -EIO)) {
+		prt_printf(&r->why, "inode %llu ", r->inum);
+		read_path_to_text(&r->why, r->c, r->snapshot, r->inum);
+		prt_printf(&r->why, " offset %llu: %s", offset, what);
+	}
+	return -EIO;
+}
+
+/*
+ * The part of key @k from byte @skip of it, at most *@len bytes, which is cut to what was dealt
+ * with. Used for the keys of a file and, by reflink_read(), for indirect ones.
+ */
+static int key_read(struct request *req, struct bkey_view k, u64 offset, u64 skip, u8 *dst,
+		    size_t *len)
+{
+	*len = min_t(u64, *len, ((u64)k.k->size << 9) - skip);
+	switch (k.k->type) {
+	case KEY_TYPE_extent:
+	case KEY_TYPE_reflink_v:
+		return piece_queue(req, k, offset, dst, *len, skip);
+	case KEY_TYPE_inline_data:
+		fill_inline(k.v, bkey_val_bytes(k.k), skip, dst, *len);
+		return 0;
+	case KEY_TYPE_indirect_inline_data:
+		fill_inline((const u8 *)k.v + sizeof(u64), bkey_val_bytes(k.k) - sizeof(u64), skip,
+			    dst, *len);
+		return 0;
+	case KEY_TYPE_error:
+		return fail_at(req, offset, "the data was lost earlier");
+	default:
+		memset(dst, 0, *len);
+		return 0;
+	}
+}
+
+static int reflink_read(struct request *req, struct bkey_view p, u64 offset, u64 skip, u8 *dst,
+			size_t *len)
+{
+	const struct bch_reflink_p *v = p.v;
+	struct bch_fs *c = req->r->c;
+	u64 at = (REFLINK_P_IDX(le64_to_cpu(v->idx_flags)) << 9) + skip;
+	struct btree_iter iter;
+	struct bkey_view k;
+	int ret;
+
+	*len = min_t(u64, *len, ((u64)p.k->size << 9) - skip);
+	bch_iter_init(&iter, c, BTREE_ID_reflink, POS(0, at >> 9), 0);
+	ret = bch_iter_peek_slot(&iter, &k);
+	if (!ret && k.k->type != KEY_TYPE_reflink_v && k.k->type != KEY_TYPE_indirect_inline_data)
+		ret = fail_at(req, offset, "points to a nonexistent indirect extent");
+	if (!ret)
+		ret = key_read(req, k, offset, at - (bkey_start_offset(k.k) << 9), dst, len);
+	bch_iter_exit(&iter);
+	return ret;
+}
+
+static int request_walk(struct request *req)
+{
+	struct bch_read *r = req->r;
+	u64 offset = r->offset, end = r->offset + r->len;
+	struct btree_iter iter;
+	struct bkey_view k;
+	int ret = 0;
+
+	bch_iter_init(&iter, r->c, BTREE_ID_extents, SPOS(r->inum, offset >> 9, r->snapshot), 0);
+	while (offset < end && !ret) {
+		u8 *dst = (u8 *)r->buf + (offset - r->offset);
+		size_t len = end - offset;
+		u64 skip;
+
+		bch_iter_set_pos(&iter, SPOS(r->inum, offset >> 9, r->snapshot));
+		ret = bch_iter_peek_slot(&iter, &k);
+		if (ret) {
+			fail_at(req, offset, "its extents cannot be read");
+			break;
+		}
+		skip = offset - (bkey_start_offset(k.k) << 9);
+		ret = k.k->type == KEY_TYPE_reflink_p
+			? reflink_read(req, k, offset, skip, dst, &len)
+			: key_read(req, k, offset, skip, dst, &len);
+		offset += len;
+	}
+	bch_iter_exit(&iter);
+	return ret;
+}
+
+void bch_read_submit(struct bch_read *r)
+{
+	struct request *req = kmalloc(sizeof(*req), GFP_KERNEL);
+	int ret;
+
+	r->err = 0;
+	r->why = PRINTBUF;
+	if (!req) {
+		r->err = -ENOMEM;
+		r->done(r);
+		return;
+	}
+	*req = (struct request){.r = r, .pieces = 1};
+	ret = request_walk(req);
+	if (ret && request_fail(req, ret == -ENOMEM ? -ENOMEM : -EIO))
+		prt_str(&r->why, bch_err_str(ret));
+	request_put(req);
+}
+
+static void read_wait_done(struct bch_read *r)
+{
+	complete(r->private);
+}
+
+int bch_read_wait(struct bch_read *r)
+{
+	DECLARE_COMPLETION_ONSTACK(done);
+
+	r->done = read_wait_done;
+	r->private = &done;
+	bch_read_submit(r);
+	wait_for_completion(&done);
+	return r->err;
+}
+
+/* ---- lseek(2) ---- */
+
+static bool key_is_data(struct bkey_view k)
+{
+	return k.k->type == KEY_TYPE_extent || k.k->type == KEY_TYPE_reflink_p ||
+	       k.k->type == KEY_TYPE_inline_data;
+}
+
+static s64 seek(struct bch_fs *c, u64 inum, u32 snapshot, u64 offset, u64 size, bool data)
+{
+	struct btree_iter iter;
+	struct bkey_view k;
+	int ret = 0;
+
+	if (offset >= size)
+		return -ENXIO;
+	bch_iter_init(&iter, c, BTREE_ID_extents, SPOS(inum, offset >> 9, snapshot), 0);
+	while (offset < size) {
+		bch_iter_set_pos(&iter, SPOS(inum, offset >> 9, snapshot));
+		ret = bch_iter_peek_slot(&iter, &k);
+		if (ret || key_is_data(k) == data)
+			break;
+		offset = k.k->p.offset << 9;
+	}
+	bch_iter_exit(&iter);
+	if (ret)
+		return ret;
+	if (offset >= size)
+		return data ? -ENXIO : (s64)size;
+	return offset;
+}
+
+s64 bch_seek_data(struct bch_fs *c, u64 inum, u32 snapshot, u64 offset, u64 size)
+{
+	return seek(c, inum, snapshot, offset, size, true);
+}
+
+s64 bch_seek_hole(struct bch_fs *c, u64 inum, u32 snapshot, u64 offset, u64 size)
+{
+	return seek(c, inum, snapshot, offset, size, false);
+}
