@@ -93,8 +93,8 @@ static unsigned used_bytes(const struct bch_fs *c, const struct bch_accounting_p
 
 static bool type_known(const struct bch_fs *c, unsigned type)
 {
-	return type < (bch_text_dialect(c) == BCH_TEXT_1_13 ? BCH_ACCOUNTING_NR_1_13 :
-							      BCH_ACCOUNTING_NR);
+	return type <
+	       (bch_text_dialect(c) == BCH_TEXT_1_13 ? BCH_ACCOUNTING_NR_1_13 : BCH_ACCOUNTING_NR);
 }
 
 static int junk_validate(const struct bch_fs *c, const struct bch_accounting_pos *a,
@@ -109,11 +109,12 @@ static int junk_validate(const struct bch_fs *c, const struct bch_accounting_pos
 	for (; i < sizeof(*a); i++)
 		junk |= bytes[i];
 	return junk ? finding_set(f, BCH_FSCK_ERR_accounting_key_junk_at_end,
-				  "junk at end of accounting key") : 0;
+				  "junk at end of accounting key") :
+		      0;
 }
 
-static int accounting_validate(const struct bch_fs *c, struct bkey_view k,
-			       struct bkey_where where, struct finding *f)
+static int accounting_validate(const struct bch_fs *c, struct bkey_view k, struct bkey_where where,
+			       struct finding *f)
 {
 	struct bch_accounting_pos a = bch_accounting_pos_unpack(c, k.k->p);
 	bool newer = bch_text_dialect(c) != BCH_TEXT_1_13;

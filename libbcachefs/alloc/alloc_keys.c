@@ -189,7 +189,8 @@ unsigned bch_alloc_data_type(const struct bch_fs *c, const struct bch_alloc *a, 
 		return type == BCH_DATA_parity ? type : BCH_DATA_stripe;
 	if (a->stripe_sectors || a->dirty_sectors)
 		return newer && (type == BCH_DATA_cached || type == BCH_DATA_stripe) ?
-		       BCH_DATA_user : type;
+			       BCH_DATA_user :
+			       type;
 	if (a->cached_sectors)
 		return BCH_DATA_cached;
 	if (newer ? type == BCH_DATA_need_discard : a->need_discard)
@@ -258,8 +259,8 @@ static int alloc_v4_validate(const struct bch_fs *c, struct bkey_view k, struct 
 	unsigned i, type;
 
 	if (u64s > bkey_val_u64s(k.k))
-		return finding_set(f, BCH_FSCK_ERR_alloc_v4_val_size_bad,
-				   "bad val size (%u > %u)", u64s, bkey_val_u64s(k.k));
+		return finding_set(f, BCH_FSCK_ERR_alloc_v4_val_size_bad, "bad val size (%u > %u)",
+				   u64s, bkey_val_u64s(k.k));
 	if (!start && nr)
 		return finding_set(f, BCH_FSCK_ERR_alloc_v4_backpointers_start_bad,
 				   "invalid backpointers_start");
@@ -293,14 +294,16 @@ static int alloc_v2_validate(const struct bch_fs *c, struct bkey_view k, struct 
 	struct bch_alloc a;
 
 	if (bch_alloc_unpack(k, &a))
-		return finding_set(f, k.k->type == KEY_TYPE_alloc_v2 ?
-				   BCH_FSCK_ERR_alloc_v2_unpack_error :
-				   BCH_FSCK_ERR_alloc_v3_unpack_error, "unpack error");
+		return finding_set(f,
+				   k.k->type == KEY_TYPE_alloc_v2 ?
+					   BCH_FSCK_ERR_alloc_v2_unpack_error :
+					   BCH_FSCK_ERR_alloc_v3_unpack_error,
+				   "unpack error");
 	return 0;
 }
 
-static int bucket_gens_validate(const struct bch_fs *c, struct bkey_view k,
-				struct bkey_where where, struct finding *f)
+static int bucket_gens_validate(const struct bch_fs *c, struct bkey_view k, struct bkey_where where,
+				struct finding *f)
 {
 	if (bkey_val_bytes(k.k) != sizeof(struct bch_bucket_gens))
 		return finding_set(f, BCH_FSCK_ERR_bucket_gens_val_size_bad,
@@ -370,8 +373,8 @@ static void alloc_text_1_13(struct printbuf *out, const struct bch_fs *c, struct
 static void alloc_text_newer(struct printbuf *out, const struct bch_fs *c, struct bkey_view k,
 			     const struct bch_alloc *a)
 {
-	unsigned bytes = k.k->type == KEY_TYPE_alloc_v4 ? bkey_val_bytes(k.k) :
-							  sizeof(struct bch_alloc_v4);
+	unsigned bytes =
+		k.k->type == KEY_TYPE_alloc_v4 ? bkey_val_bytes(k.k) : sizeof(struct bch_alloc_v4);
 
 	alloc_line(out, 21, "journal_seq_nonempty", a->journal_seq);
 	if (bytes > offsetof(struct bch_alloc_v4, journal_seq_empty))

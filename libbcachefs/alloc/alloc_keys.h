@@ -12,14 +12,14 @@
 
 /* State of a bucket. A missing key is all zero: free, never used. */
 struct bch_alloc {
-	u64 journal_seq;	/* from 1.38 on: of the last change to nonempty */
-	u64 journal_seq_empty;	/* from 1.38 on */
-	u64 io_time[2];		/* read, write */
+	u64 journal_seq;       /* from 1.38 on: of the last change to nonempty */
+	u64 journal_seq_empty; /* from 1.38 on */
+	u64 io_time[2];	       /* read, write */
 	u32 dirty_sectors, cached_sectors, stripe_sectors;
-	u32 stripe;		/* index, 0: none; from 1.35 on number of stripes */
+	u32 stripe; /* index, 0: none; from 1.35 on number of stripes */
 	u8 gen, oldest_gen, data_type, stripe_redundancy;
 	bool need_discard, need_inc_gen;
-	u8 backpointers_start;	/* u64s; 8 after conversion from another form */
+	u8 backpointers_start; /* u64s; 8 after conversion from another form */
 };
 
 /*

@@ -60,8 +60,8 @@ static int validate_1_13(const struct bch_fs *c, struct bkey_view k, struct find
 	return 0;
 }
 
-static int backpointer_validate(const struct bch_fs *c, struct bkey_view k,
-				struct bkey_where where, struct finding *f)
+static int backpointer_validate(const struct bch_fs *c, struct bkey_view k, struct bkey_where where,
+				struct finding *f)
 {
 	const struct bch_backpointer *v = k.v;
 
@@ -115,8 +115,8 @@ static void backpointer_to_text(struct printbuf *out, const struct bch_fs *c, st
 	bch_btree_name_to_text(out, c, bp.btree);
 	prt_printf(out, " level=%u data_type=", bp.level);
 	bch_data_type_to_text(out, c, bp.data_type);
-	prt_printf(out, " suboffset=%llu len=%u gen=%u pos=",
-		   k.k->p.offset & ((1ULL << shift) - 1), bp.bucket_len, bp.bucket_gen);
+	prt_printf(out, " suboffset=%llu len=%u gen=%u pos=", k.k->p.offset & ((1ULL << shift) - 1),
+		   bp.bucket_len, bp.bucket_gen);
 	bch_bpos_to_text(out, bp.pos);
 	if (BACKPOINTER_RECONCILE_PHYS(bp.flags))
 		prt_str(out, " phys");

@@ -18,14 +18,13 @@ struct bch_backpointer_unpacked {
 	struct bpos pos;   /* of the key that points here */
 };
 
-struct bch_backpointer_unpacked bch_backpointer_unpack(const struct bch_fs *c,
-						       struct bkey_view k);
+struct bch_backpointer_unpacked bch_backpointer_unpack(const struct bch_fs *c, struct bkey_view k);
 
 /* Bits of a position below the sector. */
 static inline unsigned bch_backpointer_shift(const struct bch_fs *c)
 {
 	return c && c->extent_bp_shift && c->extent_bp_shift < 64 ? c->extent_bp_shift :
-								     BACKPOINTER_SHIFT;
+								    BACKPOINTER_SHIFT;
 }
 
 /* From the other byte order to ours. */

@@ -43,7 +43,7 @@ static unsigned nr_types_known(const struct bch_fs *c)
 
 #define KT_INTERIOR (KT(btree_ptr) | KT(btree_ptr_v2))
 /* Types that newer formats tolerate in any btree. */
-#define KT_LOOSE (KT(deleted) | KT(whiteout) | KT(error) | KT(cookie) | KT(set))
+#define KT_LOOSE    (KT(deleted) | KT(whiteout) | KT(error) | KT(cookie) | KT(set))
 
 static bool type_allowed(const struct bch_fs *c, unsigned type, struct bkey_where where)
 {

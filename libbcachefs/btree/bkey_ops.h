@@ -13,16 +13,16 @@ struct bch_fs;
 struct json;
 
 enum bkey_validate_flags {
-	BKEY_VALIDATE_WRITE   = 1U << 0, /* before a write of a node or journal entry */
-	BKEY_VALIDATE_COMMIT  = 1U << 1,
+	BKEY_VALIDATE_WRITE = 1U << 0, /* before a write of a node or journal entry */
+	BKEY_VALIDATE_COMMIT = 1U << 1,
 	BKEY_VALIDATE_JOURNAL = 1U << 2,
 };
 
 /* Where a key stands. */
 struct bkey_where {
-	u8 btree;  /* enum btree_id; may be unknown */
-	u8 level;  /* of the node that contains it; 0: leaf */
-	u8 flags;  /* enum bkey_validate_flags */
+	u8 btree; /* enum btree_id; may be unknown */
+	u8 level; /* of the node that contains it; 0: leaf */
+	u8 flags; /* enum bkey_validate_flags */
 };
 
 struct bkey_ops {

@@ -15,8 +15,8 @@
 
 struct bch_stripe_layout bch_stripe_layout(const struct bch_stripe *s)
 {
-	unsigned chunks = DIV_ROUND_UP((u64)le16_to_cpu(s->sectors),
-				       1ULL << s->csum_granularity_bits);
+	unsigned chunks =
+		DIV_ROUND_UP((u64)le16_to_cpu(s->sectors), 1ULL << s->csum_granularity_bits);
 	unsigned bytes = s->csum_type < BCH_CSUM_NR ? bch_csum_bytes[s->csum_type] : 0;
 	unsigned csums = sizeof(*s) + s->nr_blocks * sizeof(u64);
 	unsigned blockcounts = csums + s->nr_blocks * chunks * bytes;
@@ -193,7 +193,8 @@ static void stripe_swab(void *v, unsigned u64s)
 	unsigned head = sizeof(*s) / sizeof(u64);
 
 	if (u64s > head)
-		bch_extent_entries_swab((u64 *)v + head, min_t(unsigned, s->nr_blocks, u64s - head));
+		bch_extent_entries_swab((u64 *)v + head,
+					min_t(unsigned, s->nr_blocks, u64s - head));
 }
 
 static const struct bkey_ops stripe_ops = {

@@ -109,10 +109,10 @@ struct entries_check {
 	struct extent_entries all;
 	struct bkey_where where;
 	struct finding *f;
-	bool newer;	   /* a format after 1.13 */
+	bool newer; /* a format after 1.13 */
 	bool is_btree_ptr;
 	u32 size_ondisk;
-	int nonce;	   /* of encrypted crcs: offset + nonce; -1: none yet */
+	int nonce; /* of encrypted crcs: offset + nonce; -1: none yet */
 	unsigned nr_ptrs, nr_invalid_ptrs;
 	bool have_written, have_unwritten, have_ec, crc_since_last_ptr;
 };
@@ -237,7 +237,8 @@ static int check_reconcile(struct entries_check *s, u64 w)
 		return finding_set(s->f, BCH_FSCK_ERR_extent_reconcile_bad_hipri,
 				   "hipri incorrectly set");
 	if (!EXTENT_RECONCILE_DATA_REPLICAS(w))
-		return finding_set(s->f, BCH_FSCK_ERR_extent_reconcile_bad_replicas, "bad replicas");
+		return finding_set(s->f, BCH_FSCK_ERR_extent_reconcile_bad_replicas,
+				   "bad replicas");
 	return 0;
 }
 
@@ -301,9 +302,8 @@ static int check_list_end(struct entries_check *s)
 	return 0;
 }
 
-int bch_extent_entries_validate(const struct bch_fs *c, struct bkey_view k,
-				struct extent_entries e, struct bkey_where where,
-				struct finding *f)
+int bch_extent_entries_validate(const struct bch_fs *c, struct bkey_view k, struct extent_entries e,
+				struct bkey_where where, struct finding *f)
 {
 	const struct extent_entry_sizes *sizes = bch_extent_sizes(c);
 	struct entries_check s = {
@@ -344,9 +344,8 @@ static int btree_ptr_validate(const struct bch_fs *c, struct bkey_view k, struct
 			      struct finding *f)
 {
 	if (bkey_val_u64s(k.k) > BTREE_PTR_VAL_U64s_MAX)
-		return finding_set(f, BCH_FSCK_ERR_btree_ptr_val_too_big,
-				   "value too big (%u > %u)", bkey_val_u64s(k.k),
-				   BTREE_PTR_VAL_U64s_MAX);
+		return finding_set(f, BCH_FSCK_ERR_btree_ptr_val_too_big, "value too big (%u > %u)",
+				   bkey_val_u64s(k.k), BTREE_PTR_VAL_U64s_MAX);
 	return entries_validate(c, k, where, f);
 }
 
@@ -369,8 +368,8 @@ static int btree_ptr_v2_validate(const struct bch_fs *c, struct bkey_view k,
 	return entries_validate(c, k, where, f);
 }
 
-static int reservation_validate(const struct bch_fs *c, struct bkey_view k,
-				struct bkey_where where, struct finding *f)
+static int reservation_validate(const struct bch_fs *c, struct bkey_view k, struct bkey_where where,
+				struct finding *f)
 {
 	const struct bch_reservation *v = k.v;
 

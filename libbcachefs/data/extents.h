@@ -20,10 +20,10 @@ struct extent_crc {
 	u8 csum_type;
 	u8 compression_type;
 	u16 nonce;
-	u32 compressed_size;   /* on disk */
+	u32 compressed_size; /* on disk */
 	u32 uncompressed_size;
-	u32 offset;	       /* of the live part, into the uncompressed data */
-	u32 live_size;	       /* size of the key */
+	u32 offset;    /* of the live part, into the uncompressed data */
+	u32 live_size; /* size of the key */
 	struct bch_csum csum;
 };
 
@@ -91,9 +91,8 @@ static inline unsigned extent_ptr_stale(const struct bch_dev *dev, u64 offset, u
 }
 
 /* The checks of spec 03 section 7.6 on the list @e of key @k. */
-int bch_extent_entries_validate(const struct bch_fs *c, struct bkey_view k,
-				struct extent_entries e, struct bkey_where where,
-				struct finding *f);
+int bch_extent_entries_validate(const struct bch_fs *c, struct bkey_view k, struct extent_entries e,
+				struct bkey_where where, struct finding *f);
 /* Turn a list of entries from the other byte order to ours. */
 void bch_extent_entries_swab(u64 *v, unsigned u64s);
 /* "durability: 1 ptr: 0:46:0 gen 0" (spec 03 section 7.5, spec 10 section 7.5). */

@@ -92,8 +92,8 @@ static bool bucket_in_dev(const struct bch_dev *dev, u64 bucket)
 static void ptr_state_to_text(struct printbuf *out, const struct bch_dev *dev, u64 ptr,
 			      enum bch_text_dialect dialect)
 {
-	unsigned stale = dev ? extent_ptr_stale(dev, EXTENT_PTR_OFFSET(ptr), EXTENT_PTR_GEN(ptr)) :
-			       0;
+	unsigned stale =
+		dev ? extent_ptr_stale(dev, EXTENT_PTR_OFFSET(ptr), EXTENT_PTR_GEN(ptr)) : 0;
 
 	if (dialect == BCH_TEXT_1_39 && stale)
 		prt_printf(out, " stale=%u", stale);

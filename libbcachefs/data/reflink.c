@@ -151,8 +151,7 @@ static void indirect_inline_data_to_text(struct printbuf *out, const struct bch_
 	data_to_text(out, data, bytes);
 }
 
-static void indirect_inline_data_to_json(struct json *j, const struct bch_fs *c,
-					 struct bkey_view k)
+static void indirect_inline_data_to_json(struct json *j, const struct bch_fs *c, struct bkey_view k)
 {
 	unsigned bytes;
 	const u8 *data = indirect_data(k, &bytes);

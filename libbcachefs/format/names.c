@@ -10,7 +10,7 @@ const char *const bch_bkey_type_names[] = {
 #define x(name, nr, ...) [nr] = #name,
 	BCH_BKEY_TYPES()
 #undef x
-	NULL
+		NULL,
 };
 
 const u16 bch_bkey_type_min_val[] = {
@@ -23,7 +23,7 @@ const char *const bch_btree_names[] = {
 #define x(name, id, ...) [id] = #name,
 	BCH_BTREE_IDS()
 #undef x
-	NULL
+		NULL,
 };
 
 const u32 bch_btree_flags_table[] = {
@@ -42,35 +42,35 @@ const char *const bch_data_type_names[] = {
 #define x(name, nr) [nr] = #name,
 	BCH_DATA_TYPES()
 #undef x
-	NULL
+		NULL,
 };
 
 const char *const bch_compression_type_names[] = {
 #define x(name, nr) [nr] = #name,
 	BCH_COMPRESSION_TYPES()
 #undef x
-	NULL
+		NULL,
 };
 
 const char *const bch_compression_opt_names[] = {
 #define x(name, nr) [nr] = #name,
 	BCH_COMPRESSION_OPTS()
 #undef x
-	NULL
+		NULL,
 };
 
 const char *const bch_csum_opt_names[] = {
 #define x(name, nr) [nr] = #name,
 	BCH_CSUM_OPTS()
 #undef x
-	NULL
+		NULL,
 };
 
 const char *const bch_str_hash_type_names[] = {
 #define x(name, nr) [nr] = #name,
 	BCH_STR_HASH_TYPES()
 #undef x
-	NULL
+		NULL,
 };
 
 static const char *const d_type_names[] = {
@@ -100,33 +100,33 @@ const char *const bch_extent_entry_names[] = {
 #define x(name, nr, u64s) [nr] = #name,
 	BCH_EXTENT_ENTRY_TYPES()
 #undef x
-	NULL
+		NULL,
 };
 
 const char *const bch_reconcile_opt_names[] = {
 #define x(name, nr) [nr] = #name,
 	BCH_RECONCILE_OPTS()
 #undef x
-	NULL
+		NULL,
 };
 
 const char *const bch_extent_error_names[] = {
 #define x(name, nr) [nr] = #name,
 	BCH_EXTENT_ERROR_REASONS()
 #undef x
-	NULL
+		NULL,
 };
 
 const char *const bch_accounting_type_names[] = {
 #define x(name, nr, bytes) [nr] = #name,
 	BCH_ACCOUNTING_TYPES()
 #undef x
-	NULL
+		NULL,
 };
 
 const char *const bch_reconcile_kind_names[] = {
 #define x(name, nr) [nr] = #name,
 	BCH_RECONCILE_KINDS()
 #undef x
-	NULL
+		NULL,
 };

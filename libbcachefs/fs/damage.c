@@ -17,7 +17,7 @@ WORD_FIELD(DAMAGE_FIRST, 24, 64)
 
 struct damage {
 	unsigned id;
-	u32 count; /* saturates */
+	u32 count;	 /* saturates */
 	u64 first, last; /* s since the epoch */
 };
 

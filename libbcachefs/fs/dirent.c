@@ -105,8 +105,8 @@ static int dirent_validate(const struct bch_fs *c, struct bkey_view k, struct bk
 	u64s = d.casefold ? DIV_ROUND_UP(DIRENT_CF_NAMES + d.name_len + d.cf_name_len, 8) :
 			    DIV_ROUND_UP(DIRENT_NAME + d.name_len, 8);
 	if (unpack || bkey_val_u64s(k.k) > u64s)
-		return finding_set(f, BCH_FSCK_ERR_dirent_val_too_big,
-				   "value too big (%u > %u)", bkey_val_u64s(k.k), u64s);
+		return finding_set(f, BCH_FSCK_ERR_dirent_val_too_big, "value too big (%u > %u)",
+				   bkey_val_u64s(k.k), u64s);
 	if (where.flags & BKEY_VALIDATE_COMMIT && d.name_len > DIRENT_NAME_MAX)
 		return finding_set(f, BCH_FSCK_ERR_dirent_name_too_long,
 				   "dirent name too big (%u > %u)", d.name_len, DIRENT_NAME_MAX);

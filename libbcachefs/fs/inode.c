@@ -75,8 +75,8 @@ static int unpack_old(const u8 *in, const u8 *end, unsigned nr, struct bch_inode
 	return 0;
 }
 
-static int unpack_varints(const struct inode_field *f, size_t nr_known, const u8 *in,
-			  const u8 *end, unsigned nr, struct bch_inode_unpacked *u)
+static int unpack_varints(const struct inode_field *f, size_t nr_known, const u8 *in, const u8 *end,
+			  unsigned nr, struct bch_inode_unpacked *u)
 {
 	const struct inode_field *last = f + nr_known;
 	u64 hi;
@@ -139,8 +139,7 @@ static int unpack_v3(const struct bch_inode_v3 *v, const u8 *end, struct bch_ino
 	u->bi_sectors = le64_to_cpu(v->bi_sectors);
 	u->bi_size = le64_to_cpu(v->bi_size);
 	u->bi_version = le64_to_cpu(v->bi_version);
-	start = (const u8 *)v + max_t(u64, INODE_V3_FIELDS_START(u->bi_flags) * 8,
-				      INODE_V3_FIELDS);
+	start = (const u8 *)v + max_t(u64, INODE_V3_FIELDS_START(u->bi_flags) * 8, INODE_V3_FIELDS);
 	return unpack_varints(fields_v3, ARRAY_SIZE(fields_v3), start, end,
 			      INODE_NR_FIELDS(u->bi_flags), u);
 }
@@ -153,8 +152,7 @@ int bch_inode_unpack(struct bkey_view k, struct bch_inode_unpacked *u)
 		.bi_inum = k.k->p.offset,
 		.bi_snapshot = k.k->p.snapshot,
 	};
-	if (!bkey_is_inode(k.k->type) ||
-	    bkey_val_bytes(k.k) < bch_bkey_type_min_val[k.k->type])
+	if (!bkey_is_inode(k.k->type) || bkey_val_bytes(k.k) < bch_bkey_type_min_val[k.k->type])
 		return -EINVAL;
 
 	switch (k.k->type) {
@@ -231,8 +229,8 @@ static int inode_validate(const struct bch_fs *c, struct bkey_view k, struct bke
 				   INODE_V3_FIELDS / 8, bkey_val_u64s(k.k));
 	if (INODE_STR_HASH(u.bi_flags) >= BCH_STR_HASH_NR)
 		return finding_set(f, BCH_FSCK_ERR_inode_str_hash_invalid,
-				   "invalid str hash type (%llu >= %u)",
-				   INODE_STR_HASH(u.bi_flags), BCH_STR_HASH_NR);
+				   "invalid str hash type (%llu >= %u)", INODE_STR_HASH(u.bi_flags),
+				   BCH_STR_HASH_NR);
 	if (k.k->p.inode)
 		return finding_set(f, BCH_FSCK_ERR_inode_pos_inode_nonzero, "nonzero k.p.inode");
 	if (k.k->p.offset < BLOCKDEV_INODE_MAX)
@@ -258,8 +256,7 @@ static const char *const inode_flag_names[] = {
 #define x(name, bit) [bit] = #name,
 	BCH_INODE_FLAGS()
 #undef x
-	NULL
-};
+		NULL};
 
 static const char *mode_type_name(u16 mode)
 {
@@ -334,8 +331,8 @@ static void inode_to_text(struct printbuf *out, const struct bch_fs *c, struct b
 				    "str_hash_type");
 		prt_newline(out);
 	}
-	prt_printf(out, "bi_size=%llu\nbi_sectors=%llu\nbi_version=%llu\n", u.bi_size,
-		   u.bi_sectors, u.bi_version);
+	prt_printf(out, "bi_size=%llu\nbi_sectors=%llu\nbi_version=%llu\n", u.bi_size, u.bi_sectors,
+		   u.bi_version);
 	inode_fields_to_text(out, &u, dialect);
 	if (dialect == BCH_TEXT_1_39)
 		prt_newline(out);

@@ -52,8 +52,7 @@ static void finsert_to_json(struct json *j, const struct bch_fs *c, struct bkey_
 	json_u64(j, "pos", le64_to_cpu(v.pos));
 }
 
-static void stripe_update_to_text(struct printbuf *out, const struct bch_fs *c,
-				  struct bkey_view k)
+static void stripe_update_to_text(struct printbuf *out, const struct bch_fs *c, struct bkey_view k)
 {
 	struct bch_logged_op_stripe_update v;
 
@@ -80,8 +79,7 @@ static int cursor_validate(const struct bch_fs *c, struct bkey_view k, struct bk
 			   struct finding *f)
 {
 	if (k.k->p.inode != LOGGED_OPS_INODE_CURSORS)
-		return finding_set(f, BCH_FSCK_ERR_inode_alloc_cursor_inode_bad,
-				   "k.p.inode bad");
+		return finding_set(f, BCH_FSCK_ERR_inode_alloc_cursor_inode_bad, "k.p.inode bad");
 	return 0;
 }
 

@@ -9,8 +9,7 @@ static const char *const quota_type_names[] = {
 #define x(name, nr) [nr] = #name,
 	BCH_QUOTA_TYPES()
 #undef x
-	NULL
-};
+		NULL};
 
 static const char *const quota_counter_names[] = {
 #define x(name, nr) [nr] = #name,

@@ -9,10 +9,10 @@
 static const char *state_name(u32 state)
 {
 	switch (state) {
-#define x(name, word)		\
-	case word:		\
+#define x(name, word) \
+	case word:    \
 		return #name;
-	BCH_SNAPSHOT_STATES()
+		BCH_SNAPSHOT_STATES()
 #undef x
 	}
 	return NULL;
@@ -74,8 +74,7 @@ static int skips_validate(const struct bch_snapshot *s, struct finding *f)
 }
 
 /* From 1.39 on. */
-static int state_validate(const struct bch_snapshot *s, struct bkey_where where,
-			  struct finding *f)
+static int state_validate(const struct bch_snapshot *s, struct bkey_where where, struct finding *f)
 {
 	if (s->pad)
 		return finding_set(f, BCH_FSCK_ERR_snapshot_pad_nonzero, "pad nonzero");
@@ -115,8 +114,7 @@ static const char *const snapshot_flag_names[] = {
 #define x(name, bit) [bit] = #name,
 	BCH_SNAPSHOT_FLAGS()
 #undef x
-	NULL
-};
+		NULL};
 
 /* Flags that only repeat the state and say something else than it. */
 static void obsolete_flags_to_text(struct printbuf *out, const struct bch_snapshot *s)
@@ -149,8 +147,8 @@ static void state_to_text(struct printbuf *out, const struct bch_snapshot *s)
 	if (state)
 		prt_printf(out, " state 0x%x invalid (flags 0x%x:", state, flags);
 	else
-		prt_printf(out, " %s (not upgraded, flags 0x%x:",
-			   state_name(state_of_flags(flags)), flags);
+		prt_printf(out, " %s (not upgraded, flags 0x%x:", state_name(state_of_flags(flags)),
+			   flags);
 	prt_bitflags(out, snapshot_flag_names, flags);
 	prt_char(out, ')');
 }
@@ -173,11 +171,9 @@ static void snapshot_to_text(struct printbuf *out, const struct bch_fs *c, struc
 	prt_printf(out, "parent %10u children %10u %10u subvol %u tree %u", le32_to_cpu(s.parent),
 		   le32_to_cpu(s.children[0]), le32_to_cpu(s.children[1]), le32_to_cpu(s.subvol),
 		   le32_to_cpu(s.tree));
-	if (dialect == BCH_TEXT_1_39 ||
-	    bkey_val_bytes(k.k) > offsetof(struct bch_snapshot, depth))
+	if (dialect == BCH_TEXT_1_39 || bkey_val_bytes(k.k) > offsetof(struct bch_snapshot, depth))
 		prt_printf(out, " depth %u skiplist %u %u %u", le32_to_cpu(s.depth),
-			   le32_to_cpu(s.skip[0]), le32_to_cpu(s.skip[1]),
-			   le32_to_cpu(s.skip[2]));
+			   le32_to_cpu(s.skip[0]), le32_to_cpu(s.skip[1]), le32_to_cpu(s.skip[2]));
 	if (dialect == BCH_TEXT_1_39)
 		state_to_text(out, &s);
 }
@@ -218,8 +214,7 @@ static int snapshot_tree_validate(const struct bch_fs *c, struct bkey_view k,
 	return 0;
 }
 
-static void snapshot_tree_to_text(struct printbuf *out, const struct bch_fs *c,
-				  struct bkey_view k)
+static void snapshot_tree_to_text(struct printbuf *out, const struct bch_fs *c, struct bkey_view k)
 {
 	struct bch_snapshot_tree v;
 

@@ -9,10 +9,10 @@
 static const char *state_name(u32 state)
 {
 	switch (state) {
-#define x(name, word)		\
-	case word:		\
+#define x(name, word) \
+	case word:    \
 		return #name;
-	BCH_SUBVOL_STATES()
+		BCH_SUBVOL_STATES()
 #undef x
 	}
 	return NULL;
@@ -80,11 +80,10 @@ static void subvolume_to_text(struct printbuf *out, const struct bch_fs *c, stru
 
 	bkey_val_read(k, &s, sizeof(s));
 	flags = le32_to_cpu(s.flags);
-	prt_printf(out, "root %llu snapshot id %u", le64_to_cpu(s.inode),
-		   le32_to_cpu(s.snapshot));
+	prt_printf(out, "root %llu snapshot id %u", le64_to_cpu(s.inode), le32_to_cpu(s.snapshot));
 	if (bkey_val_bytes(k.k) > offsetof(struct bch_subvolume, creation_parent))
-		prt_printf(out, " creation_parent %u fs_parent %u",
-			   le32_to_cpu(s.creation_parent), le32_to_cpu(s.fs_path_parent));
+		prt_printf(out, " creation_parent %u fs_parent %u", le32_to_cpu(s.creation_parent),
+			   le32_to_cpu(s.fs_path_parent));
 	if (dialect == BCH_TEXT_1_13)
 		return;
 	if (flags & BCH_SUBVOL_FLAG_ro)

@@ -16,8 +16,7 @@ static const char *const xattr_type_names[] = {
 #define x(name, nr, prefix) [nr] = #name,
 	BCH_XATTR_TYPES()
 #undef x
-	NULL
-};
+		NULL};
 
 const char *bch_xattr_prefix(unsigned type)
 {
@@ -70,10 +69,10 @@ static int xattr_validate(const struct bch_fs *c, struct bkey_view k, struct bke
 static const char *acl_tag_name(unsigned tag)
 {
 	switch (tag) {
-#define x(name, nr)		\
-	case nr:		\
+#define x(name, nr) \
+	case nr:    \
 		return #name;
-	BCH_ACL_TAGS()
+		BCH_ACL_TAGS()
 #undef x
 	}
 	return NULL;

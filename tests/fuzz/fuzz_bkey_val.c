@@ -42,8 +42,11 @@ static struct bch_fs *open_fs(unsigned choice)
 	c.extent_bp_shift = choice & 4 ? 11 : 0;
 	for (i = 0; i < ARRAY_SIZE(devs); i++) {
 		devs[i].idx = i;
-		devs[i].mi = (struct bch_member_info){.alive = true, .nbuckets = sizeof(gens),
-			.first_bucket = 1, .bucket_size = 512 << i, .durability = i};
+		devs[i].mi = (struct bch_member_info){.alive = true,
+						      .nbuckets = sizeof(gens),
+						      .first_bucket = 1,
+						      .bucket_size = 512 << i,
+						      .durability = i};
 		devs[i].bucket_gens = i ? gens : NULL;
 		devs[i].name = i ? "vda" : NULL;
 		c.devs[i] = &devs[i];
