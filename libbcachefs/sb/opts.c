@@ -381,8 +381,10 @@ void bch_opt_to_text(struct printbuf *out, enum bch_opt_id id, u64 v, const stru
 	case OPT_TARGET:
 		if (sb)
 			bch_target_to_text(out, sb, v);
-		else
+		else if (v)
 			prt_u64(out, v);
+		else
+			prt_str(out, "none");
 		break;
 	}
 }
