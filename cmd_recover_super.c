@@ -8,6 +8,7 @@
 #include <string.h>
 #include "cmds.h"
 #include "host/probe.h"
+#include "init/open.h"
 #include "sb/members.h"
 #include "sb/opts.h"
 #include "sb/super.h"
@@ -20,10 +21,10 @@ struct recover {
 	const struct cli_cmd *cmd;
 	const char *path, *src_path;
 	struct block_device *bdev;
-	u64 dev_size;	 /* bytes; 0: the real one */
-	u64 offset;	 /* bytes; 0: scan */
+	u64 dev_size; /* bytes; 0: the real one */
+	u64 offset;   /* bytes; 0: scan */
 	u64 scan_len;
-	int dev_idx;	 /* -1: not given */
+	int dev_idx; /* -1: not given */
 	bool yes, verbose;
 	struct bch_sb_handle found; /* sb NULL: none yet */
 };
@@ -211,6 +212,7 @@ static int recover_super(struct recover *r)
 	struct printbuf why = PRINTBUF;
 	int ret;
 
+	bch_engine_init();
 	if (host_in_use(r->path, &why))
 		cli_die(r->cmd, "%s", printbuf_str(&why));
 	r->bdev = bdev_open(r->path, BLK_OPEN_READ | BLK_OPEN_WRITE | BLK_OPEN_EXCL);
@@ -223,8 +225,10 @@ static int recover_super(struct recover *r)
 	if (!ret && r->src_path) {
 		struct printbuf out = PRINTBUF;
 
-		prt_printf(&out, "%s has no journal now: run 'bcachefs fsck' on all devices of the "
-				 "filesystem\n", r->path);
+		prt_printf(&out,
+			   "%s has no journal now: run 'bcachefs fsck' on all devices of the "
+			   "filesystem\n",
+			   r->path);
 		cli_flush(&out);
 		printbuf_exit(&out);
 	}
@@ -317,9 +321,10 @@ const struct cli_cmd cmd_recover_super = {
 	.group = "Superblock commands",
 	.operands = "DEVICE",
 	.summary = "Attempt to recover overwritten superblock from backups",
-	.details = "Looks for superblocks at both ends of the device, shows the one that was mounted "
-		   "last, asks, and writes all its copies. With --src_device a superblock is made "
-		   "from another member's; fsck must run afterwards.",
+	.details =
+		"Looks for superblocks at both ends of the device, shows the one that was mounted "
+		"last, asks, and writes all its copies. With --src_device a superblock is made "
+		"from another member's; fsck must run afterwards.",
 	.opts = recover_super_opts,
 	.run = cmd_recover_super_run,
 };

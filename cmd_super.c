@@ -4,6 +4,7 @@
 #include <string.h>
 #include "cmds.h"
 #include "host/model.h"
+#include "init/open.h"
 #include "sb/super.h"
 
 #define SECTION_BIT(name) (1ULL << SB_SECTION_##name)
@@ -19,8 +20,8 @@ static const char *reason(int err)
 struct show_super {
 	const struct cli_cmd *cmd;
 	const char *path;
-	u64 sections;	     /* bits of types; 0: the default */
-	int only;	     /* type of the section to print alone, or -1 */
+	u64 sections; /* bits of types; 0: the default */
+	int only;     /* type of the section to print alone, or -1 */
 	bool layout, json;
 };
 
@@ -54,8 +55,8 @@ static u64 section_list(const struct cli_cmd *cmd, const char *list)
 
 static u64 default_sections(const struct bch_sb *sb)
 {
-	u64 members = sb_section_get(sb, members_v2) ? SECTION_BIT(members_v2) :
-						       SECTION_BIT(members_v1);
+	u64 members =
+		sb_section_get(sb, members_v2) ? SECTION_BIT(members_v2) : SECTION_BIT(members_v1);
 
 	return members | SECTION_BIT(errors) | SECTION_BIT(errors_v2);
 }
@@ -142,7 +143,10 @@ static int show_super(const struct show_super *s)
 {
 	struct printbuf err = PRINTBUF, notes = PRINTBUF;
 	struct bch_sb_handle h = {};
-	int ret = read_quietly(&h, s->path, &notes, &err);
+	int ret;
+
+	bch_engine_init();
+	ret = read_quietly(&h, s->path, &notes, &err);
 	if (!ret) {
 		show_notes(s->cmd, s->path, &notes);
 		(s->json ? show_json : show_text)(s, h.sb);
@@ -165,7 +169,8 @@ enum { SHOW_FIELDS, SHOW_FIELD_ONLY, SHOW_LAYOUT, SHOW_JSON };
 
 static const struct cli_opt show_super_opts[] = {
 	[SHOW_FIELDS] = {"fields", 'f', "LIST", "sections to print, or \"all\""},
-	[SHOW_FIELD_ONLY] = {"field-only", 'F', "NAME", "print this section alone, without heading"},
+	[SHOW_FIELD_ONLY] = {"field-only", 'F', "NAME",
+			     "print this section alone, without heading"},
 	[SHOW_LAYOUT] = {"layout", 'l', NULL, "print where the copies of the superblock lie"},
 	[SHOW_JSON] = {"json", 0, NULL, "print a JSON document"},
 	{},

@@ -8,6 +8,7 @@
 #include "cli/offline.h"
 #include "cmds.h"
 #include "format/counters.h"
+#include "init/open.h"
 #include "sb/labels.h"
 #include "sb/members.h"
 #include "sb/opts.h"
@@ -38,7 +39,8 @@ static int settable(const struct set_fs_option *s, int id)
 
 	if (opt->store && (opt->flags & (OPT_FS | OPT_DEVICE)))
 		return 0;
-	cli_error(s->cmd, "option %s is not kept in the superblock: give it when mounting", opt->name);
+	cli_error(s->cmd, "option %s is not kept in the superblock: give it when mounting",
+		  opt->name);
 	return -EINVAL;
 }
 
@@ -101,6 +103,7 @@ static int set_fs_option(struct set_fs_option *s)
 		ret = settable(s, s->opts[i].id);
 	if (ret)
 		return EXIT_FAIL;
+	bch_engine_init();
 	o = cli_offline_open(s->cmd, s->paths, s->nr_paths);
 	if (!o)
 		return EXIT_FAIL;
@@ -246,6 +249,7 @@ static int cmd_reset_counters_run(const struct cli_cmd *cmd, int argc, char **ar
 	}
 	if (!nr)
 		cli_usage_error(cmd, "please supply a device");
+	bch_engine_init();
 	o = cli_offline_open(cmd, paths, nr);
 	if (!o)
 		return EXIT_FAIL;

@@ -1,4 +1,4 @@
-/* version: of the program, the formats it knows, the libraries it runs with (spec 09 section 1.1). */
+/* version: of the program, its formats and its libraries (spec 09 section 1.1). */
 #include <blkid/blkid.h>
 #include <lz4.h>
 #include <openssl/crypto.h>

@@ -36,7 +36,7 @@ const char *const bch_counter_names[] = {
 #define x(nr, name, newer) [nr] = #name,
 	BCH_COUNTERS_1_13()
 #undef x
-	NULL
+		[BCH_COUNTER_NR_1_13] = NULL,
 };
 
 const char *const bch_counter_names_newer[] = {
@@ -44,9 +44,9 @@ const char *const bch_counter_names_newer[] = {
 	BCH_COUNTERS_1_13()
 #undef x
 #define x(nr, name) [nr] = #name,
-	BCH_COUNTERS_NEWER()
+		BCH_COUNTERS_NEWER()
 #undef x
-	NULL
+			[BCH_COUNTER_NR] = NULL,
 };
 
 const u8 bch_pass_stable[] = {
@@ -58,13 +58,13 @@ const u8 bch_pass_stable[] = {
 const char *bch_pass_stable_name(unsigned stable)
 {
 	switch (stable) {
-#define x(name, nr, stable)	\
-	case stable:		\
+#define x(name, nr, stable) \
+	case stable:        \
 		return #name;
 		BCH_RECOVERY_PASSES()
 #undef x
-#define x(name, stable)		\
-	case stable:		\
+#define x(name, stable) \
+	case stable:    \
 		return #name;
 		BCH_RECOVERY_PASSES_NEWER()
 #undef x
@@ -98,8 +98,8 @@ u64 bch_passes_to_stable(u64 passes)
 const char *bch_version_name(unsigned version)
 {
 	switch (version) {
-#define x(name, major, minor)			\
-	case BCH_VERSION(major, minor):		\
+#define x(name, major, minor)           \
+	case BCH_VERSION(major, minor): \
 		return #name;
 		BCH_VERSIONS()
 #undef x

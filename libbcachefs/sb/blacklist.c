@@ -18,8 +18,8 @@ static int blacklist_validate(const struct bch_sb *sb, const struct sb_section *
 			return -BCH_ERR_invalid_sb_journal_seq_blacklist;
 		}
 		if (i + 1 < nr && end > le64_to_cpu(bl->ranges[i + 1].start)) {
-			prt_printf(err, "entry %u out of order with next entry (%llu > %llu)", i + 1,
-				   end, le64_to_cpu(bl->ranges[i + 1].start));
+			prt_printf(err, "entry %u out of order with next entry (%llu > %llu)",
+				   i + 1, end, le64_to_cpu(bl->ranges[i + 1].start));
 			return -BCH_ERR_invalid_sb_journal_seq_blacklist;
 		}
 	}

@@ -33,7 +33,7 @@ static const struct sb_downgrade_entry *entry_next(const struct sb_downgrade_ent
 	return (const void *)((const char *)e + entry_bytes(e));
 }
 
-#define for_each_downgrade_entry(s, e) \
+#define for_each_downgrade_entry(s, e)                                              \
 	for (const struct sb_downgrade_entry *e = entry_first(s); entry_fits(s, e); \
 	     e = entry_next(e))
 
@@ -66,7 +66,7 @@ static void downgrade_to_text(struct printbuf *out, const struct bch_sb *sb,
 	unsigned i;
 
 	sb_second_tabstop(out);
-	for_each_downgrade_entry (s, e) {
+	for_each_downgrade_entry(s, e) {
 		prt_str(out, "version:");
 		prt_char(out, '\t');
 		bch_version_to_text(out, le16_to_cpu(e->version));
@@ -94,7 +94,7 @@ static void downgrade_to_json(struct json *j, const struct bch_sb *sb, const str
 	unsigned i;
 
 	json_array_begin(j, "entries");
-	for_each_downgrade_entry (s, e) {
+	for_each_downgrade_entry(s, e) {
 		json_object_begin(j, NULL);
 		json_u64(j, "version", le16_to_cpu(e->version));
 		json_bitflags(j, "recovery_passes", bch_pass_names,

@@ -81,7 +81,7 @@ static int errors_validate(const struct bch_sb *sb, const struct sb_section *s, 
 			return -BCH_ERR_invalid_sb_errors;
 		}
 		continue;
-named:
+	named:
 		prt_error_name(err, r.id);
 		prt_char(err, ')');
 		return -BCH_ERR_invalid_sb_errors;

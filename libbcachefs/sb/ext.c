@@ -180,7 +180,8 @@ static int extent_type_u64s_validate(const struct bch_sb *sb, const struct sb_se
 	for (i = 0; i < nr; i++)
 		if (e->d[i] != extent_entry_sizes_known.u64s[i]) {
 			prt_printf(err, "extent_type_u64s for %s does not match in-mem (%u != %u)",
-				   bch_extent_entry_names[i], e->d[i], extent_entry_sizes_known.u64s[i]);
+				   bch_extent_entry_names[i], e->d[i],
+				   extent_entry_sizes_known.u64s[i]);
 			return -BCH_ERR_invalid_sb;
 		}
 	return 0;

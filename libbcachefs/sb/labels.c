@@ -328,8 +328,7 @@ static void disk_groups_to_text(struct printbuf *out, const struct bch_sb *sb,
 	}
 }
 
-static void disk_groups_to_json(struct json *j, const struct bch_sb *sb,
-				const struct sb_section *s)
+static void disk_groups_to_json(struct json *j, const struct bch_sb *sb, const struct sb_section *s)
 {
 	const struct sb_disk_groups *g = (const void *)s;
 	unsigned i;

@@ -19,12 +19,14 @@ int bch_sb_layout_init(struct bch_sb_layout *l, unsigned block_sectors, unsigned
 	l->sb_offset[1] = cpu_to_le64(end);
 	end += sb_sectors;
 	if (end > dev_sectors) {
-		prt_printf(err, "insufficient space for superblocks: start %llu end %llu > %llu size %u",
+		prt_printf(err,
+			   "insufficient space for superblocks: start %llu end %llu > %llu size %u",
 			   start, end, dev_sectors, sb_sectors);
 		return -BCH_ERR_invalid_sb_layout;
 	}
 	if (start == BCH_SB_SECTOR) {
-		l->sb_offset[2] = cpu_to_le64(rounddown(dev_sectors - (1U << bits), bucket_sectors));
+		l->sb_offset[2] =
+			cpu_to_le64(rounddown(dev_sectors - (1U << bits), bucket_sectors));
 		l->nr_superblocks = 3;
 	}
 	return bch_sb_layout_validate(l, err);

@@ -84,8 +84,7 @@ int bch_members_resize(struct bch_sb_handle *h, unsigned nr)
 		ret = bch_sb_dup(&old, h); /* entries move apart */
 	if (ret)
 		return ret;
-	v2 = sb_section_resize(h, members_v2,
-			       DIV_ROUND_UP(sizeof(*v2) + bytes * nr, sizeof(u64)));
+	v2 = sb_section_resize(h, members_v2, DIV_ROUND_UP(sizeof(*v2) + bytes * nr, sizeof(u64)));
 	if (!v2) {
 		ret = -BCH_ERR_ENOSPC_sb_members_v2;
 		goto out;
@@ -277,8 +276,7 @@ static int members_v2_validate(const struct bch_sb *sb, const struct sb_section 
 
 /* --- text --- */
 
-static void label_to_text(struct printbuf *out, const struct bch_sb *sb,
-			  const struct bch_member *m)
+static void label_to_text(struct printbuf *out, const struct bch_sb *sb, const struct bch_member *m)
 {
 	unsigned group = member_group(m);
 
@@ -380,8 +378,7 @@ static void member_to_text(struct printbuf *out, const struct bch_sb *sb,
 	prt_str(out, "Has data:\t");
 	bits_or_none_to_text(out, bch_data_type_names, bch_sb_dev_has_data(sb, idx));
 	bitmap_to_text(out, m);
-	prt_printf(out, "Durability:\t%llu\n",
-		   member_durability(m) ? member_durability(m) - 1 : 1);
+	prt_printf(out, "Durability:\t%llu\n", member_durability(m) ? member_durability(m) - 1 : 1);
 	prt_printf(out, "Discard:\t%llu\n", member_discard(m));
 	prt_printf(out, "Freespace initialized:\t%llu\n", member_freespace_initialized(m));
 	newer_to_text(out, m);

@@ -11,18 +11,18 @@
 #include "sb/super.h"
 
 const struct bch_option bch_option_table[BCH_OPT_NR] = {
-#define x(_name, _type, _kind, _flags, _min, _max, _def, _store, _choices, _arg, _help)	\
-	[Opt_##_name] = {								\
-		.name = #_name,								\
-		.kind = _kind,								\
-		.flags = _flags,							\
-		.min = _min,								\
-		.max = _max,								\
-		.def = _def,								\
-		.store = _store,							\
-		.choices = _choices,							\
-		.arg = _arg,								\
-		.help = _help,								\
+#define x(_name, _type, _kind, _flags, _min, _max, _def, _store, _choices, _arg, _help) \
+	[Opt_##_name] = {                                                               \
+		.name = #_name,                                                         \
+		.kind = _kind,                                                          \
+		.flags = _flags,                                                        \
+		.min = _min,                                                            \
+		.max = _max,                                                            \
+		.def = _def,                                                            \
+		.store = _store,                                                        \
+		.choices = _choices,                                                    \
+		.arg = _arg,                                                            \
+		.help = _help,                                                          \
 	},
 	BCH_OPTS()
 #undef x
@@ -31,8 +31,8 @@ const struct bch_option bch_option_table[BCH_OPT_NR] = {
 u64 bch_opt_get(const struct bch_opts *opts, enum bch_opt_id id)
 {
 	switch (id) {
-#define x(name, ...)			\
-	case Opt_##name:		\
+#define x(name, ...)     \
+	case Opt_##name: \
 		return opts->name;
 		BCH_OPTS()
 #undef x
@@ -44,9 +44,9 @@ u64 bch_opt_get(const struct bch_opts *opts, enum bch_opt_id id)
 void bch_opt_set(struct bch_opts *opts, enum bch_opt_id id, u64 v)
 {
 	switch (id) {
-#define x(name, ...)			\
-	case Opt_##name:		\
-		opts->name = v;		\
+#define x(name, ...)            \
+	case Opt_##name:        \
+		opts->name = v; \
 		break;
 		BCH_OPTS()
 #undef x
@@ -128,8 +128,7 @@ int bch_opt_validate(enum bch_opt_id id, u64 v, struct printbuf *err)
 		prt_printf(err, "%s: must be a power of two", opt->name);
 		return -BCH_ERR_opt_parse_error;
 	}
-	if (opt->kind == OPT_COMPRESSION &&
-	    !bch_compression_opt_valid(v)) {
+	if (opt->kind == OPT_COMPRESSION && !bch_compression_opt_valid(v)) {
 		prt_printf(err, "invalid compression opt %llu", v);
 		return -BCH_ERR_invalid_sb_opt_compression;
 	}

@@ -15,13 +15,13 @@ struct bch_sb_handle;
 
 struct bch_option {
 	const char *name;
-	u8 kind;    /* enum bch_opt_kind */
-	u16 flags;  /* enum bch_opt_flags */
+	u8 kind;   /* enum bch_opt_kind */
+	u16 flags; /* enum bch_opt_flags */
 	u64 min, max, def;
-	u32 store;  /* STORE_* */
+	u32 store;		    /* STORE_* */
 	const char *const *choices; /* NULL-terminated, or NULL */
-	const char *arg;  /* of its value in help texts, NULL: takes none */
-	const char *help; /* one sentence, lower case */
+	const char *arg;	    /* of its value in help texts, NULL: takes none */
+	const char *help;	    /* one sentence, lower case */
 };
 
 extern const struct bch_option bch_option_table[BCH_OPT_NR];
@@ -69,7 +69,7 @@ int bch_opt_parse(enum bch_opt_id id, const char *val, const struct bch_sb *sb, 
 int bch_parse_size(const char *s, u64 *v);
 
 enum bch_opt_text {
-	OPT_TEXT_LIST = 1U << 0, /* choices as a list with the selected one in brackets */
+	OPT_TEXT_LIST = 1U << 0,  /* choices as a list with the selected one in brackets */
 	OPT_TEXT_MOUNT = 1U << 1, /* as a mount option: name=value, [no]name */
 };
 

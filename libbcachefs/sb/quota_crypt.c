@@ -9,8 +9,7 @@ static int quota_validate(const struct bch_sb *sb, const struct sb_section *s, b
 	return sb_section_min_size(s, sizeof(struct sb_quota), -BCH_ERR_invalid_sb_quota, err);
 }
 
-static void quota_to_text(struct printbuf *out, const struct bch_sb *sb,
-			  const struct sb_section *s)
+static void quota_to_text(struct printbuf *out, const struct bch_sb *sb, const struct sb_section *s)
 {
 	struct sb_quota q = {};
 	unsigned i;
@@ -58,8 +57,7 @@ static int crypt_validate(const struct bch_sb *sb, const struct sb_section *s, b
 	return ret;
 }
 
-static void crypt_to_text(struct printbuf *out, const struct bch_sb *sb,
-			  const struct sb_section *s)
+static void crypt_to_text(struct printbuf *out, const struct bch_sb *sb, const struct sb_section *s)
 {
 	struct sb_crypt c = {};
 

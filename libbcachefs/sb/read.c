@@ -10,18 +10,18 @@
 #include "sb/sb_sections.h"
 #include "sb/super.h"
 
-#define SCAN_SECTORS	 (32U << 10) /* 16 MiB at either end */
-#define SCAN_CHUNK	 (128U << 10)
-#define BUCKET_BITS_MAX	 22 /* of sectors: 2 GiB */
+#define SCAN_SECTORS	(32U << 10) /* 16 MiB at either end */
+#define SCAN_CHUNK	(128U << 10)
+#define BUCKET_BITS_MAX 22 /* of sectors: 2 GiB */
 
 struct reader {
 	struct bch_sb_handle *h; /* the best so far; sb NULL: none */
 	struct block_device *bdev;
 	const struct bch_sb_read_args *args;
-	struct printbuf *err;	/* of the first copy that failed, and what is different of others */
-	int ret;		/* of the first copy that failed */
+	struct printbuf *err; /* of the first copy that failed, and what is different of others */
+	int ret;	      /* of the first copy that failed */
 	struct printbuf first_why;
-	int refused;		/* a good copy cannot be used, whatever others say */
+	int refused; /* a good copy cannot be used, whatever others say */
 	u64 refused_seq;
 	struct printbuf refused_why;
 };
@@ -294,7 +294,8 @@ static void stale_copies_note(struct bch_sb_handle *h, struct printbuf *notes)
 
 	for (i = 0; i < h->nr_copies && notes; i++)
 		if (!h->copies[i].err && h->copies[i].seq < newest)
-			prt_printf(notes, "superblock at sector %llu is old: seq %llu, newest %llu\n",
+			prt_printf(notes,
+				   "superblock at sector %llu is old: seq %llu, newest %llu\n",
 				   h->copies[i].sector, h->copies[i].seq, newest);
 }
 

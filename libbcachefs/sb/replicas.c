@@ -44,7 +44,7 @@ static const u8 *entries_start(const struct sb_section *s)
 u64 bch_sb_dev_has_data(const struct bch_sb *sb, unsigned idx)
 {
 	const struct sb_section *s = bch_sb_section(sb, SB_SECTION_replicas) ?:
-				     bch_sb_section(sb, SB_SECTION_replicas_v0);
+					     bch_sb_section(sb, SB_SECTION_replicas_v0);
 	struct entry e;
 	const u8 *p;
 	u64 types = 0;
@@ -107,7 +107,7 @@ int bch_sb_may_start(const struct bch_sb *sb, const bool *online, unsigned flags
 		     struct printbuf *err)
 {
 	const struct sb_section *s = bch_sb_section(sb, SB_SECTION_replicas) ?:
-				     bch_sb_section(sb, SB_SECTION_replicas_v0);
+					     bch_sb_section(sb, SB_SECTION_replicas_v0);
 	unsigned i, nr_online;
 	struct entry e;
 	const u8 *p;

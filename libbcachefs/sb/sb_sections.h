@@ -35,8 +35,7 @@ static inline bool sb_is_newer(const struct bch_sb *sb)
 }
 
 /* As much of a section as is there, zeroes behind it: text is also made of bad ones. */
-#define sb_section_copy(s, to) \
-	memcpy(to, s, min(sb_section_bytes(s), sizeof(*(to))))
+#define sb_section_copy(s, to) memcpy(to, s, min(sb_section_bytes(s), sizeof(*(to))))
 
 /* Refuse a section shorter than @min bytes. */
 static inline int sb_section_min_size(const struct sb_section *s, size_t min, int error,

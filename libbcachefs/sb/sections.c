@@ -79,7 +79,7 @@ int bch_sb_dup(struct bch_sb_handle *dst, const struct bch_sb_handle *src)
 
 struct sb_section *bch_sb_section(const struct bch_sb *sb, unsigned type)
 {
-	sb_for_each_section (sb, s)
+	sb_for_each_section(sb, s)
 		if (le32_to_cpu(s->type) == type)
 			return s;
 	return NULL;

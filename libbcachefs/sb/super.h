@@ -22,27 +22,27 @@ enum sb_access {
 /* One copy on a device, as it was found when reading. */
 struct bch_sb_copy {
 	u64 sector;
-	u64 seq;      /* if it could be read */
-	int err;      /* 0: good */
+	u64 seq; /* if it could be read */
+	int err; /* 0: good */
 };
 
 /* A superblock in memory. Zero it before use; bch_sb_free() ends it. */
 struct bch_sb_handle {
 	struct bch_sb *sb;
-	size_t buffer_size;	     /* bytes allocated */
-	struct block_device *bdev;   /* NULL: the filesystem's copy. Not owned */
-	bool no_layout;		     /* the filesystem's copy: has no limit of its own */
-	u64 disk_seq;		     /* of the first copy as read or last written; 0: it is bad */
-	u64 sector;		     /* of the copy that was taken */
-	unsigned nr_copies;	     /* all that were looked at when reading */
+	size_t buffer_size;	   /* bytes allocated */
+	struct block_device *bdev; /* NULL: the filesystem's copy. Not owned */
+	bool no_layout;		   /* the filesystem's copy: has no limit of its own */
+	u64 disk_seq;		   /* of the first copy as read or last written; 0: it is bad */
+	u64 sector;		   /* of the copy that was taken */
+	unsigned nr_copies;	   /* all that were looked at when reading */
 	struct bch_sb_copy copies[BCH_SB_LAYOUT_NR];
 };
 
 struct bch_sb_read_args {
 	enum sb_access access;
-	u64 sector;		 /* option sb; 0: 8 with all fallbacks */
-	bool no_version_check;	 /* show what can be shown; never to start a filesystem */
-	struct printbuf *notes;	 /* NULL or: a line per bad or stale copy */
+	u64 sector;		/* option sb; 0: 8 with all fallbacks */
+	bool no_version_check;	/* show what can be shown; never to start a filesystem */
+	struct printbuf *notes; /* NULL or: a line per bad or stale copy */
 };
 
 /*
@@ -65,28 +65,24 @@ struct sb_section *bch_sb_section(const struct bch_sb *sb, unsigned type);
 /* NULL: failed. New words are zero, 0 words removes. Pointers into sections become invalid. */
 struct sb_section *bch_sb_section_resize(struct bch_sb_handle *h, unsigned type, unsigned u64s);
 void bch_sb_section_delete(struct bch_sb_handle *h, unsigned type);
-#define sb_section_get(sb, name) \
-	((struct sb_##name *)bch_sb_section(sb, SB_SECTION_##name))
+#define sb_section_get(sb, name) ((struct sb_##name *)bch_sb_section(sb, SB_SECTION_##name))
 #define sb_section_resize(h, name, u64s) \
 	((struct sb_##name *)bch_sb_section_resize(h, SB_SECTION_##name, u64s))
 
 /* Only over superblocks whose sections have been validated. */
-#define sb_for_each_section(sb, s)						\
-	for (struct sb_section *s = (struct sb_section *)(sb)->sections;	\
-	     (u64 *)s < (sb)->sections + le32_to_cpu((sb)->u64s);		\
-	     s = sb_section_end(s))
+#define sb_for_each_section(sb, s)                                       \
+	for (struct sb_section *s = (struct sb_section *)(sb)->sections; \
+	     (u64 *)s < (sb)->sections + le32_to_cpu((sb)->u64s); s = sb_section_end(s))
 
 /* Elements of an array at the section's end. */
-#define sb_section_nr(s, array)							\
-	((sb_section_bytes(&(s)->head) - offsetof(__typeof__(*(s)), array)) /	\
-	 sizeof((s)->array[0]))
+#define sb_section_nr(s, array) \
+	((sb_section_bytes(&(s)->head) - offsetof(__typeof__(*(s)), array)) / sizeof((s)->array[0]))
 
 struct bch_sb_section_ops {
 	/* 0 or negative; appends the reason. At least the head is there. */
 	int (*validate)(const struct bch_sb *sb, const struct sb_section *s, bool write,
 			struct printbuf *err);
-	void (*to_text)(struct printbuf *out, const struct bch_sb *sb,
-			const struct sb_section *s);
+	void (*to_text)(struct printbuf *out, const struct bch_sb *sb, const struct sb_section *s);
 	/* Members of an object. NULL: {"text": ...}. */
 	void (*to_json)(struct json *j, const struct bch_sb *sb, const struct sb_section *s);
 };
@@ -104,8 +100,7 @@ enum bch_sb_validate_flags {
 };
 
 /* The whole superblock (spec 01 section 7), which has its length checked already. */
-int bch_sb_validate(struct bch_sb *sb, enum sb_access access, unsigned flags,
-		    struct printbuf *err);
+int bch_sb_validate(struct bch_sb *sb, enum sb_access access, unsigned flags, struct printbuf *err);
 /* Version fields alone (spec 01 section 6.1 step 3). */
 int bch_sb_version_validate(const struct bch_sb *sb, enum sb_access access, unsigned flags,
 			    struct printbuf *err);
@@ -192,7 +187,7 @@ int bch_sb_write(struct bch_fs *c, unsigned flags, struct printbuf *err);
 
 enum bch_sb_write_flags {
 	SB_WRITE_UNINITIALIZED = 1U << 0, /* also when the filesystem was never mounted */
-	SB_WRITE_VERIFY	       = 1U << 1, /* read all copies back and compare */
+	SB_WRITE_VERIFY = 1U << 1,	  /* read all copies back and compare */
 };
 
 /* Names for a reader: read error, magic uuid ... */

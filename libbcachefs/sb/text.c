@@ -21,7 +21,7 @@ static u64 section_types(const struct bch_sb *sb)
 {
 	u64 types = 0;
 
-	sb_for_each_section (sb, s)
+	sb_for_each_section(sb, s)
 		if (le32_to_cpu(s->type) < 64)
 			types |= 1ULL << le32_to_cpu(s->type);
 	return types;
@@ -62,9 +62,9 @@ static void prt_forms(struct printbuf *out, const struct bch_sb *sb)
 
 	prt_printf(out, "Forms in use:\tbackpointers %s, accounting %s, need_discard %s, lru %s\n",
 		   v >= BCH_VERSION_backpointer_bucket_gen ? "1.14" : "1.13",
-		   v >= BCH_VERSION_per_dev_fragmentation_lru	   ? "1.39" :
+		   v >= BCH_VERSION_per_dev_fragmentation_lru  ? "1.39" :
 		   v >= BCH_VERSION_disk_accounting_big_endian ? "1.15" :
-								  "1.13",
+								 "1.13",
 		   v >= BCH_VERSION_need_discard_by_journal_seq ? "1.38" : "1.13",
 		   v >= BCH_VERSION_per_dev_fragmentation_lru ? "1.39" : "1.13");
 	if (v != le16_to_cpu(sb->version))
@@ -190,7 +190,7 @@ void bch_sb_to_text(struct printbuf *out, const struct bch_sb *sb, bool layout, 
 	opts_to_text(out, sb);
 	if (layout)
 		layout_to_text(out, &sb->layout);
-	sb_for_each_section (sb, s)
+	sb_for_each_section(sb, s)
 		if (section_wanted(s, sections)) {
 			prt_newline(out);
 			bch_sb_section_headed_to_text(out, sb, s);
@@ -271,9 +271,9 @@ static void section_to_json(struct json *j, const struct bch_sb *sb, const struc
 void bch_sb_to_json(struct json *j, const struct bch_sb *sb, bool layout, u64 sections)
 {
 	const struct sb_section *members = bch_sb_section(sb, SB_SECTION_members_v2) ?:
-					   bch_sb_section(sb, SB_SECTION_members_v1);
-	const struct sb_section *errors = bch_sb_section(sb, SB_SECTION_errors_v2) ?:
-					  bch_sb_section(sb, SB_SECTION_errors);
+						   bch_sb_section(sb, SB_SECTION_members_v1);
+	const struct sb_section *errors =
+		bch_sb_section(sb, SB_SECTION_errors_v2) ?: bch_sb_section(sb, SB_SECTION_errors);
 	unsigned i;
 
 	json_object_begin(j, "sb");
@@ -290,7 +290,7 @@ void bch_sb_to_json(struct json *j, const struct bch_sb *sb, bool layout, u64 se
 		bch_sb_errors_ops.to_json(j, sb, errors);
 	if (layout)
 		layout_to_json(j, &sb->layout);
-	sb_for_each_section (sb, s)
+	sb_for_each_section(sb, s)
 		if (section_name(s) && section_wanted(s, sections) && s != members && s != errors)
 			section_to_json(j, sb, s);
 }

@@ -113,7 +113,8 @@ int bch_sb_may_write(const struct bch_sb *sb, struct printbuf *err)
 	u64 newer = le64_to_cpu(sb->features[0]) >> BCH_FEATURE_NR_1_13;
 
 	if (version > BCH_VERSION_CURRENT) {
-		prt_printf(err, "format %s (%u.%u) is newer than %u.%u: only read-only is supported",
+		prt_printf(err,
+			   "format %s (%u.%u) is newer than %u.%u: only read-only is supported",
 			   bch_version_name(version) ?: "unknown", BCH_VERSION_MAJOR(version),
 			   BCH_VERSION_MINOR(version), BCH_VERSION_MAJOR(BCH_VERSION_CURRENT),
 			   BCH_VERSION_MINOR(BCH_VERSION_CURRENT));
@@ -136,13 +137,15 @@ int bch_sb_features_validate(const struct bch_sb *sb, struct printbuf *err)
 	if (unknown || sb->features[1]) {
 		bit = unknown ? BCH_FEATURE_NR + __builtin_ctzll(unknown) :
 				64 + __builtin_ctzll(le64_to_cpu(sb->features[1]));
-		prt_printf(err, "Filesystem has incompatible feature bit %u, highest supported %s (%u)",
+		prt_printf(err,
+			   "Filesystem has incompatible feature bit %u, highest supported %s (%u)",
 			   bit, bch_feature_names[BCH_FEATURE_NR - 1], BCH_FEATURE_NR - 1);
 		return -BCH_ERR_invalid_sb_features;
 	}
 	if ((features & BCH_FEATURE_BIT(incompat_version_field)) &&
 	    incompat > BCH_VERSION_MAX_READ) {
-		prt_printf(err, "uses incompatible features up to %u.%u, newest known here is %u.%u",
+		prt_printf(err,
+			   "uses incompatible features up to %u.%u, newest known here is %u.%u",
 			   BCH_VERSION_MAJOR(incompat), BCH_VERSION_MINOR(incompat),
 			   BCH_VERSION_MAJOR(BCH_VERSION_MAX_READ),
 			   BCH_VERSION_MINOR(BCH_VERSION_MAX_READ));
@@ -157,8 +160,8 @@ static int head_validate(const struct bch_sb *sb, struct printbuf *err)
 {
 	static const u8 zeroes[16];
 	unsigned block = le16_to_cpu(sb->block_size), precision = le32_to_cpu(sb->time_precision);
-	unsigned max_block = sb_is_newer(sb) ? BCH_SB_BLOCK_SECTORS_MAX_READ :
-					       BCH_SB_BLOCK_SECTORS_MAX;
+	unsigned max_block =
+		sb_is_newer(sb) ? BCH_SB_BLOCK_SECTORS_MAX_READ : BCH_SB_BLOCK_SECTORS_MAX;
 	unsigned max_devs = sb_is_newer(sb) ? BCH_MAX_DEVS : BCH_SB_MEMBERS_MAX;
 
 	if (block > max_block) {
@@ -174,7 +177,8 @@ static int head_validate(const struct bch_sb *sb, struct printbuf *err)
 		return -BCH_ERR_invalid_sb_uuid;
 	}
 	if (!sb->nr_devices || sb->nr_devices > max_devs) {
-		prt_printf(err, "Bad number of member devices %u (max %u)", sb->nr_devices, max_devs);
+		prt_printf(err, "Bad number of member devices %u (max %u)", sb->nr_devices,
+			   max_devs);
 		return -BCH_ERR_invalid_sb_too_many_members;
 	}
 	if (sb->dev_idx >= sb->nr_devices) {
@@ -182,7 +186,8 @@ static int head_validate(const struct bch_sb *sb, struct printbuf *err)
 		return -BCH_ERR_invalid_sb_dev_idx;
 	}
 	if (!precision || precision > 1000000000) {
-		prt_printf(err, "Invalid time precision: %u (min 1, max %lu)", precision, 1000000000UL);
+		prt_printf(err, "Invalid time precision: %u (min 1, max %lu)", precision,
+			   1000000000UL);
 		return -BCH_ERR_invalid_sb_time_precision;
 	}
 	return 0;
@@ -265,10 +270,11 @@ static int section_sizes_validate(const struct bch_sb *sb, struct printbuf *err)
 			return -BCH_ERR_invalid_sb_field_size;
 		}
 		if (le32_to_cpu(s->u64s) > end - p) {
-			prt_printf(err,
-				   "Invalid superblock: optional field extends past end of superblock "
-				   "(type %u)",
-				   le32_to_cpu(s->type));
+			prt_printf(
+				err,
+				"Invalid superblock: optional field extends past end of superblock "
+				"(type %u)",
+				le32_to_cpu(s->type));
 			return -BCH_ERR_invalid_sb_field_size;
 		}
 	}
@@ -308,7 +314,7 @@ static int sections_validate(const struct bch_sb *sb, bool write, struct printbu
 		ret = section_validate(sb, v2, write, err);
 	if (ret)
 		return ret;
-	sb_for_each_section (sb, s) {
+	sb_for_each_section(sb, s) {
 		if (s == v1 || s == v2)
 			continue;
 		ret = section_validate(sb, s, write, err);
@@ -329,8 +335,7 @@ static int member_seq_validate(const struct bch_sb *sb, struct printbuf *err)
 	return -BCH_ERR_invalid_sb_members_missing;
 }
 
-int bch_sb_validate(struct bch_sb *sb, enum sb_access access, unsigned flags,
-		    struct printbuf *err)
+int bch_sb_validate(struct bch_sb *sb, enum sb_access access, unsigned flags, struct printbuf *err)
 {
 	bool write = flags & SB_VALIDATE_WRITE;
 	int ret = bch_sb_version_validate(sb, access, flags, err);

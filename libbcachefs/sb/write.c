@@ -44,9 +44,9 @@ static int copy_write(struct bch_sb_handle *h, struct block_device *bdev, unsign
 		return ret;
 	memset((u8 *)h->sb + bytes, 0, padded - bytes);
 	h->sb->offset = cpu_to_le64(sector);
-	h->sb->csum = bch_checksum(NULL, sb_csum_type(h->sb), nonce,
-				   (const u8 *)h->sb + sizeof(h->sb->csum),
-				   bytes - sizeof(h->sb->csum));
+	h->sb->csum =
+		bch_checksum(NULL, sb_csum_type(h->sb), nonce,
+			     (const u8 *)h->sb + sizeof(h->sb->csum), bytes - sizeof(h->sb->csum));
 	return bdev_rw(bdev, REQ_OP_WRITE | REQ_FUA | REQ_PREFLUSH | REQ_SYNC | REQ_META, sector,
 		       h->sb, padded);
 }
@@ -133,7 +133,7 @@ int bch_sb_copy(struct bch_sb_handle *h, const struct bch_sb *src, bool to_fs)
 	memcpy(dst->compat, src->compat, sizeof(dst->compat));
 
 	stale_sections_delete(h, src);
-	sb_for_each_section (src, s) {
+	sb_for_each_section(src, s) {
 		unsigned type = le32_to_cpu(s->type);
 		struct sb_section *d;
 
@@ -149,9 +149,9 @@ int bch_sb_copy(struct bch_sb_handle *h, const struct bch_sb *src, bool to_fs)
 
 /* --- a filesystem --- */
 
-#define for_each_online_dev(c, ca)							\
-	for (struct bch_dev **_p = (c)->devs, *ca;					\
-	     _p < (c)->devs + ARRAY_SIZE((c)->devs) && ((ca = *_p), true); _p++)	\
+#define for_each_online_dev(c, ca)                                               \
+	for (struct bch_dev **_p = (c)->devs, *ca;                               \
+	     _p < (c)->devs + ARRAY_SIZE((c)->devs) && ((ca = *_p), true); _p++) \
 		if (ca && ca->bdev && ca->sb)
 
 static bool any_online(struct bch_fs *c)
@@ -214,19 +214,22 @@ static int dev_readback(struct bch_dev *ca, u8 *buf, struct printbuf *err)
 
 	if (!ca->sb->disk_seq)
 		return 0; /* it was bad when it was read: it will be replaced */
-	ret = bdev_read(ca->bdev, le64_to_cpu(ca->sb->sb->layout.sb_offset[0]), buf, READBACK_BYTES);
+	ret = bdev_read(ca->bdev, le64_to_cpu(ca->sb->sb->layout.sb_offset[0]), buf,
+			READBACK_BYTES);
 	if (ret) {
 		prt_printf(err, "%s: superblock read error: %s", dev_name(ca), bch_err_str(ret));
 		return ret;
 	}
 	seq = le64_to_cpu(disk->seq);
 	if (seq < ca->sb->disk_seq) {
-		prt_printf(err, "%s: Superblock write was silently dropped! (seq %llu expected %llu)",
+		prt_printf(err,
+			   "%s: Superblock write was silently dropped! (seq %llu expected %llu)",
 			   dev_name(ca), seq, ca->sb->disk_seq);
 		return -BCH_ERR_sb_write_dropped;
 	}
 	if (seq > ca->sb->disk_seq) {
-		prt_printf(err, "%s: Superblock modified by another process (seq %llu expected %llu)",
+		prt_printf(err,
+			   "%s: Superblock modified by another process (seq %llu expected %llu)",
 			   dev_name(ca), seq, ca->sb->disk_seq);
 		return -BCH_ERR_sb_modified_by_another;
 	}

@@ -110,8 +110,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	struct bch_sb_handle h = {}, other = {};
 	unsigned i;
 
-	if (!load(&h, data, size) ||
-	    validate(&h, data[0] & SB_VALIDATE_NO_VERSION_CHECK))
+	if (!load(&h, data, size) || validate(&h, data[0] & SB_VALIDATE_NO_VERSION_CHECK))
 		goto out;
 	print(h.sb);
 	ask(h.sb);

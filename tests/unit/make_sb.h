@@ -53,8 +53,9 @@ static inline int make_sb(struct bch_sb_handle *h)
 	for (i = 0; !ret && i < MADE_NR_DEVICES; i++)
 		made_member(h, i);
 	ret = ret ?: bch_members_v1_update(h);
-	ret = ret ?: bch_sb_layout_init(&h->sb->layout, 8, MADE_BUCKET_SECTORS, 2048, BCH_SB_SECTOR,
-					MADE_DEV_SECTORS, &err);
+	ret = ret   ?:
+		      bch_sb_layout_init(&h->sb->layout, 8, MADE_BUCKET_SECTORS, 2048,
+					 BCH_SB_SECTOR, MADE_DEV_SECTORS, &err);
 	printbuf_exit(&err);
 	return ret;
 }

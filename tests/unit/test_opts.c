@@ -30,12 +30,14 @@ TEST(sizes_have_units_of_1024)
 		const char *text;
 		u64 v;
 	} good[] = {
-		{"4096", 4096}, {"10M", 10485760}, {"10k", 10240}, {"10KiB", 10240},
-		{"10 M", 10485760}, {"1.5M", 1572864}, {"1E", 1ULL << 60}, {"0.5k", 512},
-		{"7B", 7}, {"12\n", 12}, {"64MiB", 64 << 20}, {"+5", 5}, {"10 ", 10},
+		{"4096", 4096},	    {"10M", 10485760}, {"10k", 10240},	    {"10KiB", 10240},
+		{"10 M", 10485760}, {"1.5M", 1572864}, {"1E", 1ULL << 60},  {"0.5k", 512},
+		{"7B", 7},	    {"12\n", 12},      {"64MiB", 64 << 20}, {"+5", 5},
+		{"10 ", 10},
 	};
 	static const char *const bad[] = {
-		"", "k", "10MB", "10kB", "1.", "1.x", "10M x", "-1", "16E", "18446744073709551616",
+		"",    "k",	"10MB", "10kB", "1.",
+		"1.x", "10M x", "-1",	"16E",	"18446744073709551616",
 		"10Q", "10  M", "0x10",
 	};
 	unsigned i;
@@ -128,7 +130,8 @@ TEST(stored_values_come_back)
 	/* None has damaged another. */
 	EXPECT_EQ(bch_opt_from_sb(h.sb, Opt_block_size, 0), 32768);
 	EXPECT_EQ(bch_opt_from_sb(h.sb, Opt_durability, 0), 1);
-	EXPECT_EQ(h.sb->features[0], BCH_FEATURES_ALL | 1 << BCH_FEATURE_zstd | 1 << BCH_FEATURE_ec);
+	EXPECT_EQ(h.sb->features[0],
+		  BCH_FEATURES_ALL | 1 << BCH_FEATURE_zstd | 1 << BCH_FEATURE_ec);
 	bch_sb_free(&h);
 }
 
@@ -171,10 +174,12 @@ TEST(mount_options_are_parsed)
 	struct bch_opts opts;
 
 	bch_opts_init(&opts);
-	EXPECT_EQ(bch_opts_parse_mount(&opts,
-				       ",errors=ro,noacl,nochanges,nonocow_enabled,quota,foreground_target="
-				       "ssd,nofail,x-foo=1,,compression=lz4,fsck,fix_errors",
-				       NULL, &rest, &err), 0);
+	EXPECT_EQ(bch_opts_parse_mount(
+			  &opts,
+			  ",errors=ro,noacl,nochanges,nonocow_enabled,quota,foreground_target="
+			  "ssd,nofail,x-foo=1,,compression=lz4,fsck,fix_errors",
+			  NULL, &rest, &err),
+		  0);
 	EXPECT_EQ(opts.errors, BCH_ERROR_ACTION_ro);
 	EXPECT(!opts.acl && opts.nochanges && !opts.nocow_enabled && opts.usrquota && opts.fsck);
 	EXPECT_EQ(opts.compression, 1);
@@ -183,8 +188,9 @@ TEST(mount_options_are_parsed)
 	EXPECT_STR(printbuf_str(&err), "");
 	EXPECT(bch_opt_defined(&opts, Opt_acl) && !bch_opt_defined(&opts, Opt_grpquota));
 	bch_opts_to_mount_text(&out, &opts, NULL);
-	EXPECT_STR(printbuf_str(&out), "errors=ro,compression=lz4,noacl,usrquota,fsck,fix_errors=yes,"
-				       "nochanges,nonocow_enabled");
+	EXPECT_STR(printbuf_str(&out),
+		   "errors=ro,compression=lz4,noacl,usrquota,fsck,fix_errors=yes,"
+		   "nochanges,nonocow_enabled");
 	printbuf_exit(&rest);
 	printbuf_exit(&err);
 	printbuf_exit(&out);

@@ -17,18 +17,20 @@ static int refusal(struct bch_sb_handle *h, enum sb_access access, unsigned flag
 }
 
 /* Damage a good superblock by @damage(h); expect @name and @text. */
-#define EXPECT_REFUSED_AS(_access, _flags, _name, _text, ...)			\
-	do {									\
-		struct bch_sb_handle _h, *h = &_h;				\
-		char line[256];							\
-		int ret;							\
-										\
-		REQUIRE(!make_sb(h));						\
-		{ __VA_ARGS__; }						\
-		ret = refusal(h, _access, _flags, line);			\
-		EXPECT_STR(ret ? bch_err_str(ret) : "(none)", _name);		\
-		EXPECT_STR(line, _text);					\
-		bch_sb_free(h);							\
+#define EXPECT_REFUSED_AS(_access, _flags, _name, _text, ...)         \
+	do {                                                          \
+		struct bch_sb_handle _h, *h = &_h;                    \
+		char line[256];                                       \
+		int ret;                                              \
+                                                                      \
+		REQUIRE(!make_sb(h));                                 \
+		{                                                     \
+			__VA_ARGS__;                                  \
+		}                                                     \
+		ret = refusal(h, _access, _flags, line);              \
+		EXPECT_STR(ret ? bch_err_str(ret) : "(none)", _name); \
+		EXPECT_STR(line, _text);                              \
+		bch_sb_free(h);                                       \
 	} while (0)
 
 #define EXPECT_REFUSED(_name, _text, ...) EXPECT_REFUSED_AS(SB_READ, 0, _name, _text, __VA_ARGS__)
@@ -43,17 +45,17 @@ static void put_section(struct bch_sb_handle *h, unsigned type, const void *data
 	memcpy(s + 1, data, bytes);
 }
 
-#define PUT_SECTION(name, type, ...)							\
-	do {										\
-		type _d[] = {__VA_ARGS__};						\
-		put_section(h, SB_SECTION_##name, _d, sizeof(_d));			\
+#define PUT_SECTION(name, type, ...)                               \
+	do {                                                       \
+		type _d[] = {__VA_ARGS__};                         \
+		put_section(h, SB_SECTION_##name, _d, sizeof(_d)); \
 	} while (0)
 
-#define CHANGE_MEMBER(idx, ...)								\
-	do {										\
-		struct bch_member m = bch_member_get(h->sb, idx);			\
-		__VA_ARGS__;								\
-		bch_member_put(h->sb, idx, &m);						\
+#define CHANGE_MEMBER(idx, ...)                                   \
+	do {                                                      \
+		struct bch_member m = bch_member_get(h->sb, idx); \
+		__VA_ARGS__;                                      \
+		bch_member_put(h->sb, idx, &m);                   \
 	} while (0)
 
 TEST(a_made_superblock_is_valid)
@@ -75,39 +77,47 @@ TEST(versions_out_of_range_are_refused)
 		       "Unsupported superblock version 0.8: (unknown version) (min 0.9: (unknown "
 		       "version), max 1.39: per_dev_fragmentation_lru)",
 		       h->sb->version = h->sb->version_min = 8);
-	EXPECT_REFUSED_AS(SB_WRITE, 0, "invalid_sb_version",
-			  "Unsupported superblock version 2.0: (unknown version) (min 0.9: (unknown "
-			  "version), max 1.13: inode_has_child_snapshots)",
-			  h->sb->version = 2048);
-	EXPECT_REFUSED("invalid_sb_version",
-		       "Bad minimum version 1.14: backpointer_bucket_gen, greater than version field "
-		       "1.13: inode_has_child_snapshots",
-		       h->sb->version_min = 1038);
+	EXPECT_REFUSED_AS(
+		SB_WRITE, 0, "invalid_sb_version",
+		"Unsupported superblock version 2.0: (unknown version) (min 0.9: (unknown "
+		"version), max 1.13: inode_has_child_snapshots)",
+		h->sb->version = 2048);
+	EXPECT_REFUSED(
+		"invalid_sb_version",
+		"Bad minimum version 1.14: backpointer_bucket_gen, greater than version field "
+		"1.13: inode_has_child_snapshots",
+		h->sb->version_min = 1038);
 }
 
 TEST(newer_formats_can_be_read_but_not_written)
 {
 	EXPECT_REFUSED("(none)", "", h->sb->version = 1063);
-	EXPECT_REFUSED_AS(SB_WRITE, 0, "sb_version_not_writeable",
-			  "format per_dev_fragmentation_lru (1.39) is newer than 1.13: only read-only is "
-			  "supported",
-			  h->sb->version = 1063);
-	EXPECT_REFUSED_AS(SB_WRITE, 0, "sb_version_not_writeable",
-			  "uses features of newer formats (casefolding): only read-only is supported",
-			  h->sb->features[0] |= 1 << 20);
-	EXPECT_REFUSED("invalid_sb_features",
-		       "Filesystem has incompatible feature bit 24, highest supported no_default_sb "
-		       "(23)",
-		       h->sb->features[0] |= 1 << 24);
-	EXPECT_REFUSED("invalid_sb_features",
-		       "Filesystem has incompatible feature bit 65, highest supported no_default_sb "
-		       "(23)",
-		       h->sb->features[1] = 2);
+	EXPECT_REFUSED_AS(
+		SB_WRITE, 0, "sb_version_not_writeable",
+		"format per_dev_fragmentation_lru (1.39) is newer than 1.13: only read-only is "
+		"supported",
+		h->sb->version = 1063);
+	EXPECT_REFUSED_AS(
+		SB_WRITE, 0, "sb_version_not_writeable",
+		"uses features of newer formats (casefolding): only read-only is supported",
+		h->sb->features[0] |= 1 << 20);
+	EXPECT_REFUSED(
+		"invalid_sb_features",
+		"Filesystem has incompatible feature bit 24, highest supported no_default_sb "
+		"(23)",
+		h->sb->features[0] |= 1 << 24);
+	EXPECT_REFUSED(
+		"invalid_sb_features",
+		"Filesystem has incompatible feature bit 65, highest supported no_default_sb "
+		"(23)",
+		h->sb->features[1] = 2);
 	EXPECT_REFUSED("invalid_sb_features",
 		       "uses incompatible features up to 1.40, newest known here is 1.39",
-		       h->sb->features[0] |= 1 << 19; sb_set_version_incompat(h->sb, 1064));
+		       h->sb->features[0] |= 1 << 19;
+		       sb_set_version_incompat(h->sb, 1064));
 	EXPECT_REFUSED_AS(SB_READ, SB_VALIDATE_NO_VERSION_CHECK, "(none)", "",
-			  h->sb->version = 4096; h->sb->features[0] |= 1ULL << 40);
+			  h->sb->version = 4096;
+			  h->sb->features[0] |= 1ULL << 40);
 }
 
 TEST(bad_heads_are_refused)
@@ -167,8 +177,7 @@ TEST(stored_options_out_of_range_are_refused)
 		       sb_set_data_replicas_want(h->sb, 4));
 	EXPECT_REFUSED("ERANGE_option_too_big", "Invalid option errors: too big (max 5)",
 		       sb_set_error_action(h->sb, 5));
-	EXPECT_REFUSED("invalid_sb_opt_compression",
-		       "Invalid option invalid compression opt 5",
+	EXPECT_REFUSED("invalid_sb_opt_compression", "Invalid option invalid compression opt 5",
 		       sb_set_compression_type_lo(h->sb, 5));
 	EXPECT_REFUSED("ERANGE_option_too_small",
 		       "Invalid option encoded_extent_max: too small (min 4096)",
@@ -206,8 +215,7 @@ TEST(section_headers_are_bounded)
 
 TEST(members_must_be_there_and_fit)
 {
-	EXPECT_REFUSED("invalid_sb_members_missing",
-		       "Invalid superblock: member info area missing",
+	EXPECT_REFUSED("invalid_sb_members_missing", "Invalid superblock: member info area missing",
 		       bch_sb_section_delete(h, SB_SECTION_members_v1));
 	EXPECT_REFUSED("(none)", "", bch_sb_section_delete(h, SB_SECTION_members_v1);
 		       h->sb->version = 1063);
@@ -221,26 +229,31 @@ TEST(members_must_be_there_and_fit)
 		       "Invalid superblock section members_v2: device 1: too many buckets (got "
 		       "2147483584, max 2147483583)",
 		       CHANGE_MEMBER(1, m.nbuckets = 2147483584));
-	EXPECT_REFUSED("invalid_sb_members",
-		       "Invalid superblock section members_v2: device 2: not enough buckets (got 63, "
-		       "max 64)",
-		       CHANGE_MEMBER(2, m.nbuckets = 63));
-	EXPECT_REFUSED("invalid_sb_members",
-		       "Invalid superblock section members_v2: device 0: not enough buckets (got 512, "
-		       "max 64)",
-		       CHANGE_MEMBER(0, m.first_bucket = 600));
-	EXPECT_REFUSED("invalid_sb_members",
-		       "Invalid superblock section members_v2: device 0: bucket size 4 smaller than "
-		       "block size 8",
-		       CHANGE_MEMBER(0, m.bucket_size = 4));
-	EXPECT_REFUSED("invalid_sb_members",
-		       "Invalid superblock section members_v2: device 0: bucket size 128 smaller than "
-		       "btree node size 256",
-		       CHANGE_MEMBER(0, m.bucket_size = 128));
-	EXPECT_REFUSED("invalid_sb_members",
-		       "Invalid superblock section members_v2: device 0: invalid btree bitmap shift "
-		       "58",
-		       CHANGE_MEMBER(0, m.btree_bitmap_shift = 58));
+	EXPECT_REFUSED(
+		"invalid_sb_members",
+		"Invalid superblock section members_v2: device 2: not enough buckets (got 63, "
+		"max 64)",
+		CHANGE_MEMBER(2, m.nbuckets = 63));
+	EXPECT_REFUSED(
+		"invalid_sb_members",
+		"Invalid superblock section members_v2: device 0: not enough buckets (got 512, "
+		"max 64)",
+		CHANGE_MEMBER(0, m.first_bucket = 600));
+	EXPECT_REFUSED(
+		"invalid_sb_members",
+		"Invalid superblock section members_v2: device 0: bucket size 4 smaller than "
+		"block size 8",
+		CHANGE_MEMBER(0, m.bucket_size = 4));
+	EXPECT_REFUSED(
+		"invalid_sb_members",
+		"Invalid superblock section members_v2: device 0: bucket size 128 smaller than "
+		"btree node size 256",
+		CHANGE_MEMBER(0, m.bucket_size = 128));
+	EXPECT_REFUSED(
+		"invalid_sb_members",
+		"Invalid superblock section members_v2: device 0: invalid btree bitmap shift "
+		"58",
+		CHANGE_MEMBER(0, m.btree_bitmap_shift = 58));
 	/* A removed slot may hold anything. */
 	EXPECT_REFUSED("(none)", "",
 		       CHANGE_MEMBER(2, memset(m.uuid, 0, 16); m.nbuckets = 0; m.bucket_size = 0));
@@ -258,14 +271,17 @@ TEST(bad_journal_buckets_are_refused)
 	EXPECT_REFUSED("invalid_sb_journal",
 		       "Invalid superblock section journal: duplicate journal buckets 8",
 		       PUT_SECTION(journal, u64, 8, 9, 8));
-	EXPECT_REFUSED("invalid_sb_journal",
-		       "Invalid superblock section journal: journal bucket 7 before first bucket 10",
-		       CHANGE_MEMBER(0, m.first_bucket = 10); PUT_SECTION(journal, u64, 30, 7));
+	EXPECT_REFUSED(
+		"invalid_sb_journal",
+		"Invalid superblock section journal: journal bucket 7 before first bucket 10",
+		CHANGE_MEMBER(0, m.first_bucket = 10);
+		PUT_SECTION(journal, u64, 30, 7));
 	EXPECT_REFUSED("(none)", "", PUT_SECTION(journal, u64, 30, 7));
 
-	EXPECT_REFUSED("invalid_sb_journal",
-		       "Invalid superblock section journal_v2: journal buckets entry with bad nr: 8+0",
-		       PUT_SECTION(journal_v2, u64, 8, 0));
+	EXPECT_REFUSED(
+		"invalid_sb_journal",
+		"Invalid superblock section journal_v2: journal buckets entry with bad nr: 8+0",
+		PUT_SECTION(journal_v2, u64, 8, 0));
 	EXPECT_REFUSED("invalid_sb_journal",
 		       "Invalid superblock section journal_v2: journal buckets entry with bad nr: "
 		       "8+18446744073709551615",
@@ -273,10 +289,11 @@ TEST(bad_journal_buckets_are_refused)
 	EXPECT_REFUSED("invalid_sb_journal",
 		       "Invalid superblock section journal_v2: journal bucket at sector 0",
 		       PUT_SECTION(journal_v2, u64, 0, 4));
-	EXPECT_REFUSED("invalid_sb_journal",
-		       "Invalid superblock section journal_v2: journal bucket 539 past end of device "
-		       "(nbuckets 512)",
-		       PUT_SECTION(journal_v2, u64, 500, 40));
+	EXPECT_REFUSED(
+		"invalid_sb_journal",
+		"Invalid superblock section journal_v2: journal bucket 539 past end of device "
+		"(nbuckets 512)",
+		PUT_SECTION(journal_v2, u64, 500, 40));
 	EXPECT_REFUSED("invalid_sb_journal",
 		       "Invalid superblock section journal_v2: duplicate journal buckets in ranges "
 		       "20-51, 50-90",
@@ -289,28 +306,34 @@ TEST(bad_replicas_entries_are_refused)
 	EXPECT_REFUSED("invalid_replicas_entry",
 		       "Invalid superblock section replicas_v0: no devices in entry btree: 1/0 []",
 		       PUT_SECTION(replicas_v0, u8, 3, 0));
-	EXPECT_REFUSED("invalid_replicas_entry",
-		       "Invalid superblock section replicas_v0: invalid device 9 in entry btree: 1/1 "
-		       "[9]",
-		       PUT_SECTION(replicas_v0, u8, 3, 1, 9));
-	EXPECT_REFUSED("invalid_sb_replicas",
-		       "Invalid superblock section replicas_v0: duplicate replicas entry btree: 1/1 "
-		       "[0]",
-		       PUT_SECTION(replicas_v0, u8, 3, 1, 0, 4, 1, 0, 3, 1, 0));
-	EXPECT_REFUSED("invalid_replicas_entry",
-		       "Invalid superblock section replicas: bad nr_required in entry btree: 2/2 [0 1]",
-		       PUT_SECTION(replicas, u8, 3, 2, 2, 0, 1));
+	EXPECT_REFUSED(
+		"invalid_replicas_entry",
+		"Invalid superblock section replicas_v0: invalid device 9 in entry btree: 1/1 "
+		"[9]",
+		PUT_SECTION(replicas_v0, u8, 3, 1, 9));
+	EXPECT_REFUSED(
+		"invalid_sb_replicas",
+		"Invalid superblock section replicas_v0: duplicate replicas entry btree: 1/1 "
+		"[0]",
+		PUT_SECTION(replicas_v0, u8, 3, 1, 0, 4, 1, 0, 3, 1, 0));
+	EXPECT_REFUSED(
+		"invalid_replicas_entry",
+		"Invalid superblock section replicas: bad nr_required in entry btree: 2/2 [0 1]",
+		PUT_SECTION(replicas, u8, 3, 2, 2, 0, 1));
 	EXPECT_REFUSED("(none)", "", PUT_SECTION(replicas, u8, 3, 2, 1, 0, 255, 200, 1, 1, 2));
 }
 
 TEST(bad_labels_are_refused)
 {
-	EXPECT_REFUSED("invalid_sb_disk_groups",
-		       "Invalid superblock section disk_groups: disk 1 has invalid label 7 (have 1)",
-		       bch_label_create(h, "a"); CHANGE_MEMBER(1, member_set_group(&m, 8)));
+	EXPECT_REFUSED(
+		"invalid_sb_disk_groups",
+		"Invalid superblock section disk_groups: disk 1 has invalid label 7 (have 1)",
+		bch_label_create(h, "a");
+		CHANGE_MEMBER(1, member_set_group(&m, 8)));
 	EXPECT_REFUSED("invalid_sb_disk_groups",
 		       "Invalid superblock section disk_groups: disk 1 has deleted label 0",
-		       bch_label_create(h, "a"); CHANGE_MEMBER(1, member_set_group(&m, 1));
+		       bch_label_create(h, "a");
+		       CHANGE_MEMBER(1, member_set_group(&m, 1));
 		       disk_group_set_deleted(sb_section_get(h->sb, disk_groups)->entries, 1));
 	EXPECT_REFUSED("invalid_sb_disk_groups",
 		       "Invalid superblock section disk_groups: label 1 empty",
@@ -318,7 +341,8 @@ TEST(bad_labels_are_refused)
 		       memset(sb_section_get(h->sb, disk_groups)->entries[1].label, 0, 32));
 	EXPECT_REFUSED("invalid_sb_disk_groups",
 		       "Invalid superblock section disk_groups: duplicate label 1.b",
-		       bch_label_create(h, "a.b"); bch_label_create(h, "a.c");
+		       bch_label_create(h, "a.b");
+		       bch_label_create(h, "a.c");
 		       sb_section_get(h->sb, disk_groups)->entries[2].label[0] = 'b');
 }
 
@@ -335,43 +359,50 @@ TEST(other_bad_sections_are_refused)
 	EXPECT_REFUSED("invalid_sb_clean",
 		       "Invalid superblock section clean: wrong size (got 16 should be 24)",
 		       PUT_SECTION(clean, u64, 0));
-	EXPECT_REFUSED("invalid_sb_journal_seq_blacklist",
-		       "Invalid superblock section journal_seq_blacklist: entry 0 start >= end (5 >= "
-		       "5)",
-		       PUT_SECTION(journal_seq_blacklist, u64, 5, 5));
-	EXPECT_REFUSED("invalid_sb_journal_seq_blacklist",
-		       "Invalid superblock section journal_seq_blacklist: entry 1 out of order with "
-		       "next entry (9 > 8)",
-		       PUT_SECTION(journal_seq_blacklist, u64, 5, 9, 8, 12));
-	EXPECT_REFUSED("invalid_sb_errors",
-		       "Invalid superblock section errors: entry with count 0 (id sb_clean_missing)",
-		       PUT_SECTION(errors, u64, 5, 1));
-	EXPECT_REFUSED("invalid_sb_errors",
-		       "Invalid superblock section errors: entry with count 0 (id (unknown error 500))",
-		       PUT_SECTION(errors, u64, 500, 1));
+	EXPECT_REFUSED(
+		"invalid_sb_journal_seq_blacklist",
+		"Invalid superblock section journal_seq_blacklist: entry 0 start >= end (5 >= "
+		"5)",
+		PUT_SECTION(journal_seq_blacklist, u64, 5, 5));
+	EXPECT_REFUSED(
+		"invalid_sb_journal_seq_blacklist",
+		"Invalid superblock section journal_seq_blacklist: entry 1 out of order with "
+		"next entry (9 > 8)",
+		PUT_SECTION(journal_seq_blacklist, u64, 5, 9, 8, 12));
+	EXPECT_REFUSED(
+		"invalid_sb_errors",
+		"Invalid superblock section errors: entry with count 0 (id sb_clean_missing)",
+		PUT_SECTION(errors, u64, 5, 1));
+	EXPECT_REFUSED(
+		"invalid_sb_errors",
+		"Invalid superblock section errors: entry with count 0 (id (unknown error 500))",
+		PUT_SECTION(errors, u64, 500, 1));
 	EXPECT_REFUSED("invalid_sb_errors",
 		       "Invalid superblock section errors: entries out of order",
 		       PUT_SECTION(errors, u64, 0x10005, 1, 0x10005, 1));
 	EXPECT_REFUSED("invalid_sb_ext",
 		       "Invalid superblock section ext: field too small (16 < 88)",
 		       PUT_SECTION(ext, u64, 0));
-	EXPECT_REFUSED("invalid_sb_downgrade",
-		       "Invalid superblock section downgrade: downgrade entry with mismatched major "
-		       "version (0 != 1)",
-		       PUT_SECTION(downgrade, u16, 36, 0, 0, 0, 0, 0, 0, 0, 0, 0));
+	EXPECT_REFUSED(
+		"invalid_sb_downgrade",
+		"Invalid superblock section downgrade: downgrade entry with mismatched major "
+		"version (0 != 1)",
+		PUT_SECTION(downgrade, u16, 36, 0, 0, 0, 0, 0, 0, 0, 0, 0));
 	EXPECT_REFUSED("(none)", "", PUT_SECTION(downgrade, u16, 1036, 0, 0, 0, 0, 0, 0, 0, 0, 5));
 	EXPECT_REFUSED_AS(SB_WRITE, SB_VALIDATE_WRITE, "invalid_sb_downgrade",
 			  "Invalid superblock section downgrade: downgrade entry overruns end of "
 			  "superblock section",
 			  PUT_SECTION(downgrade, u16, 1036, 0, 0, 0, 0, 0, 0, 0, 0, 5));
-	EXPECT_REFUSED("invalid_sb",
-		       "Invalid superblock section extent_type_u64s: extent_type_u64s for crc64 does "
-		       "not match in-mem (7 != 2)",
-		       PUT_SECTION(extent_type_u64s, u8, 1, 1, 7, 3));
-	EXPECT_REFUSED("invalid_sb_errors",
-		       "Invalid superblock section errors_v2: entry with first occurrence after last "
-		       "(id sb_clean_missing)",
-		       PUT_SECTION(errors_v2, u64, 5 | 1 << 16 | 9ULL << 48, 10ULL << 24));
+	EXPECT_REFUSED(
+		"invalid_sb",
+		"Invalid superblock section extent_type_u64s: extent_type_u64s for crc64 does "
+		"not match in-mem (7 != 2)",
+		PUT_SECTION(extent_type_u64s, u8, 1, 1, 7, 3));
+	EXPECT_REFUSED(
+		"invalid_sb_errors",
+		"Invalid superblock section errors_v2: entry with first occurrence after last "
+		"(id sb_clean_missing)",
+		PUT_SECTION(errors_v2, u64, 5 | 1 << 16 | 9ULL << 48, 10ULL << 24));
 	EXPECT_REFUSED("(none)", "", put_section(h, 200, "unknown", 8));
 }
 
@@ -390,9 +421,10 @@ TEST(a_refused_section_is_shown)
 	REQUIRE(!make_sb(h));
 	PUT_SECTION(journal_seq_blacklist, u64, 5, 5);
 	bch_sb_validate(h->sb, SB_READ, 0, &err);
-	EXPECT_STR(printbuf_str(&err),
-		   "Invalid superblock section journal_seq_blacklist: entry 0 start >= end (5 >= 5)\n"
-		   "journal_seq_blacklist (size 24):\n5-5\n");
+	EXPECT_STR(
+		printbuf_str(&err),
+		"Invalid superblock section journal_seq_blacklist: entry 0 start >= end (5 >= 5)\n"
+		"journal_seq_blacklist (size 24):\n5-5\n");
 	printbuf_exit(&err);
 	bch_sb_free(h);
 }

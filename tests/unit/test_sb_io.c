@@ -71,7 +71,8 @@ static void write_copy(struct device *d, unsigned k, u64 seq)
 	h.sb->layout = all;
 	memset(&h.sb->csum, 0, sizeof(h.sb->csum));
 	EXPECT_EQ(bdev_write(d->bdev, le64_to_cpu(all.sb_offset[k]), h.sb,
-			     round_up(sb_bytes(h.sb), 4096UL)), 0);
+			     round_up(sb_bytes(h.sb), 4096UL)),
+		  0);
 	bch_sb_free(&h);
 	printbuf_exit(&err);
 }
@@ -84,20 +85,20 @@ static int read_back(struct device *d, struct bch_sb_handle *h, struct printbuf 
 	return bch_sb_read(h, d->bdev, &args, err);
 }
 
-#define EXPECT_READS_FROM(d, _sector, _seq, _notes)				\
-	do {									\
-		struct printbuf err = PRINTBUF, notes = PRINTBUF;		\
-		struct bch_sb_handle h;						\
-										\
-		EXPECT_EQ(read_back(d, &h, &notes, &err), 0);			\
-		EXPECT_STR(printbuf_str(&err), "");				\
-		REQUIRE(h.sb != NULL);						\
-		EXPECT_EQ(h.sector, _sector);					\
-		EXPECT_EQ(le64_to_cpu(h.sb->seq), _seq);			\
-		EXPECT_STR(printbuf_str(&notes), _notes);			\
-		bch_sb_free(&h);						\
-		printbuf_exit(&err);						\
-		printbuf_exit(&notes);						\
+#define EXPECT_READS_FROM(d, _sector, _seq, _notes)               \
+	do {                                                      \
+		struct printbuf err = PRINTBUF, notes = PRINTBUF; \
+		struct bch_sb_handle h;                           \
+                                                                  \
+		EXPECT_EQ(read_back(d, &h, &notes, &err), 0);     \
+		EXPECT_STR(printbuf_str(&err), "");               \
+		REQUIRE(h.sb != NULL);                            \
+		EXPECT_EQ(h.sector, _sector);                     \
+		EXPECT_EQ(le64_to_cpu(h.sb->seq), _seq);          \
+		EXPECT_STR(printbuf_str(&notes), _notes);         \
+		bch_sb_free(&h);                                  \
+		printbuf_exit(&err);                              \
+		printbuf_exit(&notes);                            \
 	} while (0)
 
 TEST(what_is_written_is_read)
@@ -171,9 +172,10 @@ TEST(a_copy_that_fails_validation_is_passed_over)
 	REQUIRE(device_make(&d, 0));
 	sb_set_meta_replicas_want(d.sb.sb, 0);
 	write_copy(&d, 0, 11);
-	EXPECT_READS_FROM(&d, 129024, 7,
-			  "superblock at sector 8: Invalid option metadata_replicas: too small (min "
-			  "1)\n");
+	EXPECT_READS_FROM(
+		&d, 129024, 7,
+		"superblock at sector 8: Invalid option metadata_replicas: too small (min "
+		"1)\n");
 	device_exit(&d);
 }
 
@@ -187,8 +189,9 @@ TEST(a_format_that_is_refused_is_not_replaced_by_an_older_copy)
 	d.sb.sb->features[0] |= cpu_to_le64(1ULL << 30);
 	write_copy(&d, 1, 8);
 	EXPECT_STR(bch_err_str(read_back(&d, &h, NULL, &err)), "invalid_sb_features");
-	EXPECT_STR(printbuf_str(&err),
-		   "Filesystem has incompatible feature bit 30, highest supported no_default_sb (23)");
+	EXPECT_STR(
+		printbuf_str(&err),
+		"Filesystem has incompatible feature bit 30, highest supported no_default_sb (23)");
 	printbuf_exit(&err);
 	device_exit(&d);
 }
@@ -349,10 +352,9 @@ TEST(a_device_that_was_written_apart_is_a_split_brain)
 	EXPECT_EQ(choose(&c, false), 0);
 	EXPECT_EQ(c.errs[1], -BCH_ERR_device_splitbrain);
 	EXPECT_EQ(c.errs[2], 0);
-	EXPECT_STR(printbuf_str(&c.notes),
-		   "Split brain detected between b and a:\n"
-		   "a believes seq of b to be 6, but b has 7\n"
-		   "Not using b\n");
+	EXPECT_STR(printbuf_str(&c.notes), "Split brain detected between b and a:\n"
+					   "a believes seq of b to be 6, but b has 7\n"
+					   "Not using b\n");
 	EXPECT_EQ(choose(&c, true), 0);
 	EXPECT_EQ(c.errs[1], 0);
 	choice_exit(&c);
@@ -369,12 +371,11 @@ TEST(equal_seqs_of_different_times_are_a_split_brain)
 	c.h[2].sb->write_time = cpu_to_le64(1600000000);
 	EXPECT_EQ(choose(&c, false), 0);
 	EXPECT_EQ(c.errs[2], -BCH_ERR_device_splitbrain);
-	EXPECT_STR(printbuf_str(&c.notes),
-		   "Split brain detected between c and a:\n"
-		   "seq=7 but write_time different, got\n"
-		   "a Tue Nov 14 22:13:20 2023\n"
-		   "c Sun Sep 13 12:26:40 2020\n"
-		   "Not using older sb\n");
+	EXPECT_STR(printbuf_str(&c.notes), "Split brain detected between c and a:\n"
+					   "seq=7 but write_time different, got\n"
+					   "a Tue Nov 14 22:13:20 2023\n"
+					   "c Sun Sep 13 12:26:40 2020\n"
+					   "Not using older sb\n");
 	choice_exit(&c);
 }
 
