@@ -1,26 +1,33 @@
 /*
  * Index of a bset and search in it.
  *
- * A position in the node's format is an integer of at most 160 bits; here it is in words from the
- * top ("aligned"), so that packed keys compare by whole words: a key is below an aligned position
- * exactly if its top words are, whatever lies in the key behind the position bits.
+ * The tree compares "prefixes": the position's fields, each limited to the range in which the
+ * landmarks have it and reduced to as many bits as that range needs, side by side; the top 48 bits
+ * of that. It never decreases from one position to a larger one. So a landmark with a smaller
+ * prefix than the wanted position's is below it, one with a larger prefix is not, and where they
+ * are equal keys must be compared.
+ *
+ * Keys are compared in the node's format: a position is an integer of at most 160 bits, here in
+ * words from the top ("aligned"). A packed key is below an aligned position exactly if its top
+ * words are, whatever lies in the key behind the position bits.
  */
+#include <linux/bitops.h>
 #include <linux/errno.h>
 #include <linux/slab.h>
 #include "btree/bset.h"
 #include "util/eytzinger.h"
 
-#define CACHE_LINE 64
-#define POS_WORDS  3
-#define BLOCK_U64s (BSET_BLOCK_BYTES / 8)
-#define MAX_U64s   ((unsigned)U16_MAX) /* what a bset header can say */
+#define CACHE_LINE  64
+#define POS_WORDS   3
+#define PREFIX_MASK (~(u64)U16_MAX) /* the other bits of a slot are an offset */
+#define BLOCK_U64s  (BSET_BLOCK_BYTES / 8)
+#define MAX_U64s    ((unsigned)U16_MAX) /* what a bset header can say */
 
 /* What is searched for, in the node's format. */
 struct search {
 	struct bpos pos;
-	u64 floor[POS_WORDS + 1]; /* largest packable position <= pos, aligned; then zeros */
-	u64 below[POS_WORDS];	  /* packed keys below this are those below pos ... */
-	bool all_below;		  /* ... or all packed keys are */
+	u64 below[POS_WORDS]; /* packed keys below this are those below pos ... */
+	bool all_below;	      /* ... or all packed keys are */
 };
 
 static inline unsigned pos_words(const struct bkey_unpacker *u)
@@ -51,7 +58,7 @@ static inline void align_fields(const struct bkey_unpacker *u, u64 w[POS_WORDS],
 	w[1] = top;
 }
 
-static inline bool floor_exact(const struct bkey_unpacker *u, u64 w[POS_WORDS], struct bpos pos)
+static inline bool align_exact(const struct bkey_unpacker *u, u64 w[POS_WORDS], struct bpos pos)
 {
 	const __le64 *offsets = u->format.field_offset;
 	/* A value below the field's offset becomes huge: fields of valid formats end before. */
@@ -64,20 +71,6 @@ static inline bool floor_exact(const struct bkey_unpacker *u, u64 w[POS_WORDS], 
 		return false;
 	align_fields(u, w, inode, offset, snapshot);
 	return true;
-}
-
-/* The largest packable position <= @pos, aligned; 0 if there is none. */
-static noinline enum bkey_pack_pos floor_lossy(const struct bkey_unpacker *u, u64 w[POS_WORDS],
-					       struct bpos pos)
-{
-	u64 packed[BKEY_U64s];
-	enum bkey_pack_pos ret =
-		bch_bkey_pack_pos_lossy(&u->format, (struct bkey_packed *)packed, pos);
-
-	memset(w, 0, POS_WORDS * sizeof(*w));
-	if (ret != BKEY_PACK_POS_FAIL)
-		floor_exact(u, w, bch_bkey_unpack_pos(&u->format, (struct bkey_packed *)packed));
-	return ret;
 }
 
 /* The next larger position of the format; true when there is none. */
@@ -96,28 +89,46 @@ static bool aligned_increment(u64 w[POS_WORDS], unsigned key_bits)
 	return true;
 }
 
-static inline void search_init(struct search *s, const struct bkey_unpacker *u, struct bpos pos)
+/* A position that the format cannot represent: the next larger one, if there is one. */
+static noinline void search_init_between(struct search *s, const struct bkey_unpacker *u)
 {
-	s->pos = pos;
-	s->floor[POS_WORDS] = 0;
-	s->all_below = false;
-	if (likely(floor_exact(u, s->floor, pos))) {
-		memcpy(s->below, s->floor, sizeof(s->below));
-	} else {
-		bool smaller = floor_lossy(u, s->floor, pos) == BKEY_PACK_POS_SMALLER;
+	u64 packed[BKEY_U64s];
+	struct bkey_packed *p = (struct bkey_packed *)packed;
 
-		memcpy(s->below, s->floor, sizeof(s->below));
-		if (smaller)
-			s->all_below = aligned_increment(s->below, u->key_bits);
+	memset(s->below, 0, sizeof(s->below));
+	if (bch_bkey_pack_pos_lossy(&u->format, p, s->pos) == BKEY_PACK_POS_SMALLER) {
+		align_exact(u, s->below, bch_bkey_unpack_pos(&u->format, p));
+		s->all_below = aligned_increment(s->below, u->key_bits);
 	}
 }
 
-/* 64 bits of an aligned position, from bit @skip (from the top) on. */
-static inline u64 window(const u64 *w, unsigned skip)
+static inline void search_init(struct search *s, const struct bkey_unpacker *u, struct bpos pos)
 {
-	unsigned i = skip / 64, shift = skip % 64;
+	s->pos = pos;
+	s->all_below = false;
+	if (unlikely(!align_exact(u, s->below, pos)))
+		search_init_between(s, u);
+}
 
-	return w[i] << shift | w[i + 1] >> 1 >> (63 - shift);
+/* The wanted position's or a landmark's prefix in the top 48 bits; @p is from first to last. */
+static inline u64 prefix(const struct bset_index *t, struct bpos p)
+{
+	const struct bset_prefix *x = &t->prefix;
+	u64 offset = p.offset, snapshot = clamp(p.snapshot, x->min.snapshot, x->max.snapshot);
+
+	if (unlikely(offset < x->min.offset)) {
+		offset = x->min.offset;
+		snapshot = x->min.snapshot;
+	} else if (unlikely(offset > x->max.offset)) {
+		offset = x->max.offset;
+		snapshot = x->max.snapshot;
+	}
+	return (rol64(p.inode - x->min.inode, x->rotate[BKEY_FIELD_INODE]) &
+		x->mask[BKEY_FIELD_INODE]) |
+	       (rol64(offset - x->min.offset, x->rotate[BKEY_FIELD_OFFSET]) &
+		x->mask[BKEY_FIELD_OFFSET]) |
+	       (rol64(snapshot - x->min.snapshot, x->rotate[BKEY_FIELD_SNAPSHOT]) &
+		x->mask[BKEY_FIELD_SNAPSHOT]);
 }
 
 /* Is the key @p below the position? @words: pos_words(). */
@@ -204,7 +215,8 @@ static noinline const struct bkey_packed *landmark_search(const struct bset_inde
 static inline const struct bkey_packed *
 tree_search(const struct bset_index *t, const struct bkey_unpacker *u, const struct search *s)
 {
-	u64 wanted = window(s->floor, t->skip);
+	u64 wanted = prefix(t, s->pos);
+	const u64 *block;
 	unsigned n = t->nr, i = 1;
 
 	while (i <= n) {
@@ -214,9 +226,12 @@ tree_search(const struct bset_index *t, const struct bkey_unpacker *u, const str
 	i >>= __builtin_ctz(~i) + 1;
 	if (!i)
 		return landmark(t, n);
-	if (unlikely(t->tree[i] == wanted))
+	if (unlikely((t->tree[i] & PREFIX_MASK) == wanted))
 		return landmark_search(t, u, s, eytzinger_to_rank(i, n) - 1);
-	return (const void *)(t->keys + t->from[i]);
+	block = t->keys + (u16)t->tree[i];
+	for (unsigned line = CACHE_LINE; line < BSET_BLOCK_BYTES; line += CACHE_LINE)
+		__builtin_prefetch((const u8 *)block + line);
+	return (const void *)block;
 }
 
 struct bkey_packed *bch_bset_search(const struct bset_index *t, const struct bkey_unpacker *u,
@@ -264,17 +279,15 @@ struct bkey_packed *bch_bset_prev(const struct bset_index *t, const struct bkey_
 static int alloc_index(struct bset_index *t, unsigned max_u64s, bool tree)
 {
 	size_t slots = max_u64s / BLOCK_U64s + 1;
-	size_t tree_bytes = tree ? slots * (sizeof(*t->tree) + sizeof(*t->from)) : 0;
+	size_t tree_bytes = tree ? slots * sizeof(*t->tree) : 0;
 
 	t->mem = kvmalloc(tree_bytes + slots * sizeof(*t->landmarks) + CACHE_LINE, GFP_KERNEL);
 	if (!t->mem)
 		return -ENOMEM;
 	t->landmarks = (u16 *)(round_up((unsigned long)t->mem, CACHE_LINE) + tree_bytes);
 	t->max = slots - 1;
-	if (tree) {
+	if (tree)
 		t->tree = (u64 *)round_up((unsigned long)t->mem, CACHE_LINE);
-		t->from = (u16 *)(t->tree + slots);
-	}
 	return 0;
 }
 
@@ -304,35 +317,54 @@ static void find_ends(struct bset_index *t, const struct bkey_unpacker *u)
 	t->last = bch_bkey_unpack_pos(&u->format, bch_bset_prev(t, bset_end(t)));
 }
 
-static void aligned_floor(const struct bkey_unpacker *u, u64 w[POS_WORDS + 1], struct bpos pos)
+/* The range of each field over the landmarks and the last key. */
+static void prefix_ranges(struct bset_prefix *x, const struct bset_index *t,
+			  const struct bkey_unpacker *u)
 {
-	w[POS_WORDS] = 0;
-	if (!floor_exact(u, w, pos))
-		floor_lossy(u, w, pos);
+	x->min = bpos_min(t->first, t->last);
+	x->max = t->last;
+	for (unsigned i = 0; i <= t->nr; i++) {
+		struct bpos p = bch_bkey_unpack_pos(&u->format, landmark(t, i));
+
+		x->min.inode = min(x->min.inode, p.inode);
+		x->max.inode = max(x->max.inode, p.inode);
+		x->min.offset = min(x->min.offset, p.offset);
+		x->max.offset = max(x->max.offset, p.offset);
+		x->min.snapshot = min(x->min.snapshot, p.snapshot);
+		x->max.snapshot = max(x->max.snapshot, p.snapshot);
+	}
 }
 
-/* How many bits from the top two aligned positions share. */
-static unsigned shared_bits(const u64 *l, const u64 *r)
+/* Fields side by side from bit 63 on; what falls below the prefix's lowest bit is dropped. */
+static void prefix_layout(struct bset_prefix *x)
 {
-	for (unsigned i = 0; i < POS_WORDS; i++)
-		if (l[i] != r[i])
-			return i * 64 + __builtin_clzll(l[i] ^ r[i]);
-	return 0;
+	const u64 span[3] = {
+		x->max.inode - x->min.inode,
+		x->max.offset - x->min.offset,
+		x->max.snapshot - x->min.snapshot,
+	};
+	int top = 64;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(span) && top > 0; i++) {
+		int low = top - fls64(span[i]);
+		u64 below_top = U64_MAX >> (64 - top);
+		u64 below_low = low > 0 ? U64_MAX >> (64 - low) : 0;
+
+		x->rotate[i] = low & 63;
+		x->mask[i] = (below_top & ~below_low) & PREFIX_MASK;
+		top = low;
+	}
 }
 
 static void fill_tree(struct bset_index *t, const struct bkey_unpacker *u)
 {
-	u64 first[POS_WORDS + 1], last[POS_WORDS + 1], w[POS_WORDS + 1];
 	unsigned rank = 1;
 
-	aligned_floor(u, first, t->first);
-	aligned_floor(u, last, t->last);
-	t->skip = shared_bits(first, last);
-	for (unsigned i = eytzinger_first(t->nr); i; i = eytzinger_next(i, t->nr), rank++) {
-		aligned_floor(u, w, bch_bkey_unpack_pos(&u->format, landmark(t, rank)));
-		t->tree[i] = window(w, t->skip);
-		t->from[i] = t->landmarks[rank - 1];
-	}
+	prefix_ranges(&t->prefix, t, u);
+	prefix_layout(&t->prefix);
+	for (unsigned i = eytzinger_first(t->nr); i; i = eytzinger_next(i, t->nr), rank++)
+		t->tree[i] = prefix(t, bch_bkey_unpack_pos(&u->format, landmark(t, rank))) |
+			     t->landmarks[rank - 1];
 }
 
 int bch_bset_index_init(struct bset_index *t, const struct bkey_unpacker *u, struct bset_keys set)

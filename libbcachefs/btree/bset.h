@@ -2,12 +2,10 @@
  * Searching in a bset, and in the up to three bsets of a node as if they were one (spec 02
  * sections 9, 27).
  *
- * A bset that no longer changes gets an index: of one key in each BSET_BLOCK_BYTES ("landmark")
- * 64 bits of the packed position, those behind the bits that all keys of the bset share, in
- * Eytzinger order. A search goes down this tree without unpacking or touching a key and scans at
- * most a block of keys, comparing packed words. Positions and unpacked keys that the node's format
- * cannot represent count as the largest position below them that it can: then, and when 64 bits
- * do not tell landmarks apart, keys themselves are compared.
+ * A bset that no longer changes gets an index: a tree in Eytzinger order with one word for a key in
+ * each BSET_BLOCK_BYTES ("landmark"): 48 bits of its position and where the block before it starts.
+ * A search goes down this tree without touching a key and then scans a block, comparing packed
+ * words. Only where 48 bits do not tell landmarks apart keys are compared on the way.
  *
  * Readers need the node locked against changes, nothing more. Nothing here fails on any content
  * that is sorted and whole (struct bset_keys).
@@ -19,16 +17,22 @@
 
 #define BSET_BLOCK_BYTES 256
 
+/* How positions become prefixes (bset.c): ranges of fields, and where these stand. */
+struct bset_prefix {
+	struct bpos min, max;
+	u64 mask[3];
+	u8 rotate[3];
+};
+
 struct bset_index {
 	u64 *keys;
 	u32 u64s;
 	bool all_packed;
-	u8 skip;     /* bits that the packed positions of all keys share */
 	u16 nr, max; /* landmarks besides the first key: the tree's slots; room */
 	struct bpos first, last;
+	struct bset_prefix prefix;
 	/* One allocation, aligned to cache lines; each may be NULL. */
-	u64 *tree;	/* slot -> 64 bits of the landmark's position */
-	u16 *from;	/* slot -> where the landmark before it lies, in u64s from @keys */
+	u64 *tree;	/* slot: prefix | where the landmark before it lies, in u64s from @keys */
 	u16 *landmarks; /* in order, with the first key; nr + 1 of them */
 	void *mem;
 };

@@ -72,7 +72,7 @@ static void add_node(const struct image_node *in)
 		at += p->u64s;
 	}
 	bch_bset_index_init(&n->index, &n->u, n->set);
-	index_bytes += n->index.nr * 12;
+	index_bytes += n->index.nr * 10;
 	nr_keys += n->nr;
 	nr_nodes++;
 }
