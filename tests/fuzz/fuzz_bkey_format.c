@@ -135,7 +135,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t bytes)
 	if (bytes < sizeof(f) + 1)
 		return 0;
 	memcpy(&f, data, sizeof(f));
-	strict = data[sizeof(f)] & 1;
+	strict = !(data[sizeof(f)] & 1);
 	bch_bkey_format_to_text(&text, &f);
 	if (!bch_bkey_format_validate(&f, strict ? 1037 : 9, &text)) {
 		bch_unpack_fn jit = NULL;

@@ -436,3 +436,43 @@ TEST(merged_nodes_have_the_numbers_the_real_tool_prints)
 		found += expect_set(sets[i]);
 	EXPECT_EQ(found, 62);
 }
+
+/* Of the keys that a node was created with, and its range. */
+static bool format_is_calculated(const struct image_node *n)
+{
+	const struct btree_node *head = n->head;
+	struct bkey_format_state s;
+	struct bkey_format f;
+
+	bch_bkey_format_init(&s);
+	bch_bkey_format_add_pos(&s, head->min_key);
+	bch_bkey_format_add_pos(&s, head->max_key);
+	for (unsigned at = 0; at < n->set[0].u64s;) {
+		const struct bkey_packed *p = (void *)(n->set[0].keys + at);
+		struct bkey k = bch_bkey_unpack_key(&head->format, p);
+
+		bch_bkey_format_add_key(&s, &k);
+		at += p->u64s;
+	}
+	f = bch_bkey_format_done(&s);
+	return !memcmp(&f, &head->format, sizeof(f));
+}
+
+TEST(formats_of_nodes_are_those_that_kernels_calculate)
+{
+	static const char *const images[] = {"tests/images/deep/dev0.img.zst",
+					     "tests/images/objects/dev0.img.zst"};
+	unsigned equal = 0, differ = 0;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(images); i++) {
+		struct image img;
+		struct image_node n;
+
+		REQUIRE(!image_open(&img, images[i]));
+		for (u64 at = 0; image_next_node(&img, &at, &n);)
+			*(format_is_calculated(&n) ? &equal : &differ) += 1;
+		image_close(&img);
+	}
+	EXPECT_EQ(differ, 0);
+	EXPECT_EQ(equal, 104);
+}
