@@ -61,9 +61,14 @@ int printbuf_make_room(struct printbuf *out, size_t extra)
 	return 0;
 }
 
-static void append(struct printbuf *out, const char *s, size_t n)
+static inline bool has_room(struct printbuf *out, size_t n)
 {
-	if (!n || printbuf_make_room(out, n))
+	return likely(n < out->size - out->pos) || !printbuf_make_room(out, n);
+}
+
+static inline void append(struct printbuf *out, const char *s, size_t n)
+{
+	if (!n || !has_room(out, n))
 		return;
 	memcpy(out->buf + out->pos, s, n);
 	out->pos += n;
@@ -72,7 +77,7 @@ static void append(struct printbuf *out, const char *s, size_t n)
 
 static void append_blanks(struct printbuf *out, size_t n)
 {
-	if (printbuf_make_room(out, n))
+	if (!has_room(out, n))
 		return;
 	memset(out->buf + out->pos, ' ', n);
 	out->pos += n;

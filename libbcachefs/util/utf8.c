@@ -1,4 +1,5 @@
 /* UTF-8: is it well formed, and text with U+FFFD for what is not. */
+#include <linux/string.h>
 #include "util/utf8.h"
 
 struct utf8_lead {
@@ -49,10 +50,26 @@ unsigned utf8_sequence(const char *s, size_t n)
 	return complete ? len : 0;
 }
 
+/* Bytes at the start of @s that are ASCII. */
+static size_t ascii_prefix(const char *s, size_t n)
+{
+	size_t i = 0;
+	u64 word;
+
+	for (; n - i >= sizeof(word); i += sizeof(word)) {
+		memcpy(&word, s + i, sizeof(word));
+		if (word & 0x8080808080808080)
+			break;
+	}
+	while (i < n && !(s[i] & 0x80))
+		i++;
+	return i;
+}
+
 bool utf8_valid(const char *s, size_t n)
 {
 	while (n) {
-		unsigned len = utf8_sequence(s, n);
+		size_t len = ascii_prefix(s, n) ?: utf8_sequence(s, n);
 
 		if (!len)
 			return false;
