@@ -407,7 +407,7 @@ static bool filesystem_make(struct filesystem *fs)
 	for (i = 0; i < MADE_NR_DEVICES; i++) {
 		fs->c.devs[i]->bdev = fs->d[i].bdev;
 		fs->c.devs[i]->sb = &fs->d[i].sb;
-		fs->c.devs[i]->name = "abc" + i;
+		fs->c.devs[i]->name = &"abc"[i];
 	}
 	return true;
 }
