@@ -27,6 +27,12 @@ def sections(data):
         at += 8 * size
 
 
+def bucket_bytes(data):
+    """Of member 0."""
+    at = next(at for kind, at, _ in sections(data) if kind == MEMBERS_V2)
+    return struct.unpack_from("<H", data, at + 16 + 26)[0] * 512
+
+
 def masked(data):
     """A superblock without what differs from one format to the next: uuids, the time, random keys."""
     out = bytearray(data[:words(data)])

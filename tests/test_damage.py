@@ -6,7 +6,9 @@ import struct
 
 import pytest
 
+import superblock
 from imagesets import BTREES, ImageSet, all_sets
+from normalise import same
 
 SETS = {s.name: s for s in all_sets()}
 SUPER = 4096
@@ -23,7 +25,7 @@ def each_reader(bcachefs, devices, commands=READERS, **kwargs):
         assert r.status in (0, 1, 2, 4), f"{r!r}"
         if r.status:
             assert r.err.strip(), f"no message: {r!r}"
-            assert "bcachefs" in r.err, f"a message names the program: {r!r}"
+            assert r.status == 4 or f"bcachefs {command[0]}: " in r.err, f"a message names the program: {r!r}"
         yield command, r
 
 
@@ -92,33 +94,67 @@ def test_not_a_device(bcachefs, tmp, kind):
         assert path in r.err, f"the message names the device: {r!r}"
 
 
-@pytest.mark.parametrize("field,offset,value", [
-    ("u64s", 124, struct.pack("<I", 0xFFFFFFFF)), ("u64s-small", 124, struct.pack("<I", 1)),
-    ("block_size", 120, struct.pack("<H", 0)), ("block_size-odd", 120, struct.pack("<H", 3)),
-    ("dev_idx", 122, b"\xff"), ("nr_devices", 123, b"\0"), ("version", 16, struct.pack("<H", 0xFFFF)),
-    ("offset", 104, struct.pack("<Q", 1 << 60)), ("time_precision", 140, struct.pack("<I", 0)),
-    ("features", 208, b"\xff" * 16), ("flags", 144, b"\xff" * 56), ("section-0", 752, struct.pack("<I", 0)),
-    ("section-large", 752, struct.pack("<I", 0xFFFFFFFF)), ("section-type", 756, struct.pack("<I", 0xFFFFFFFF)),
-    ("layout-nr", 240 + 18, b"\xff"), ("layout-bits", 240 + 17, b"\xff"),
-])
-@pytest.mark.parametrize("checksum", ["none", "wrong"])
-def test_bad_superblock_field(bcachefs, copies, field, offset, value, checksum):
-    """With `none` the superblock says that it has no checksum, so that the validators are reached."""
-    needs_any(bcachefs)
-    (image,) = copies(SETS["basic"])
+FIELDS = {
+    "u64s": (124, struct.pack("<I", 0xFFFFFFFF)), "u64s-small": (124, struct.pack("<I", 1)),
+    "block_size": (120, struct.pack("<H", 0)), "block_size-odd": (120, struct.pack("<H", 3)),
+    "dev_idx": (122, b"\xff"), "nr_devices": (123, b"\0"), "version": (16, struct.pack("<H", 0xFFFF)),
+    "offset": (104, struct.pack("<Q", 1 << 60)), "time_precision": (140, struct.pack("<I", 0)),
+    "features": (208, b"\xff" * 16), "flags": (146, b"\xff" * 54), "section-0": (752, struct.pack("<I", 0)),
+    "section-large": (752, struct.pack("<I", 0xFFFFFFFF)), "section-type": (756, struct.pack("<I", 0xFFFFFFFF)),
+    "layout-nr": (240 + 18, b"\xff"), "layout-bits": (240 + 17, b"\xff"),
+}
+
+
+def without_checksum(image, sector):
+    """Make a copy of the superblock say that it has no checksum, so that the validators are reached."""
     with open(image, "r+b") as f:
-        f.seek(SUPER)
-        head = bytearray(f.read(752))
-        if checksum == "none":
-            flags = struct.unpack_from("<Q", head, 144)[0] & ~(0x3F << 2)
-            struct.pack_into("<Q", head, 144, flags)
-            head[:16] = bytes(16)
-        f.seek(SUPER)
+        f.seek(sector * 512)
+        head = bytearray(f.read(superblock.HEAD))
+        struct.pack_into("<Q", head, 144, struct.unpack_from("<Q", head, 144)[0] & ~(0x3F << 2))
+        head[:16] = bytes(16)
+        f.seek(sector * 512)
         f.write(head)
+
+
+def copies_of_superblock(image):
+    with open(image, "rb") as f:
+        f.seek(SUPER)
+        return superblock.offsets(f.read(superblock.HEAD))
+
+
+@pytest.mark.parametrize("field", FIELDS)
+@pytest.mark.needs("show-super")
+def test_one_bad_superblock_copy(bcachefs, copies, field):
+    """The others serve; a message tells which one is bad."""
+    (image,) = copies(SETS["basic"])
+    offset, value = FIELDS[field]
     overwrite(image, SUPER + offset, value)
     for command, r in each_reader(bcachefs, [image]):
-        if checksum == "wrong":
-            assert r.status == 1, f"{r!r}"
+        assert r.status == 0, f"{r!r}"
+        assert "sector 8" in r.err, f"{r!r}"
+        if command[0] == "show-super":
+            same(r.out, SETS["basic"].text("show-super-0.txt"))
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_bad_field_in_all_superblock_copies(bcachefs, copies, field):
+    needs_any(bcachefs)
+    (image,) = copies(SETS["basic"])
+    offset, value = FIELDS[field]
+    for sector in copies_of_superblock(image):
+        without_checksum(image, sector)
+        overwrite(image, sector * 512 + offset, value)
+    for _ in each_reader(bcachefs, [image]):
+        pass
+
+
+def test_checksums_of_all_superblock_copies_wrong(bcachefs, copies):
+    needs_any(bcachefs)
+    (image,) = copies(SETS["basic"])
+    for sector in copies_of_superblock(image):
+        overwrite(image, sector * 512 + 72, b"other label")
+    for _, r in each_reader(bcachefs, [image]):
+        assert r.status == 1 and "checksum" in r.err, f"{r!r}"
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -152,7 +188,7 @@ def test_every_node_zeroed_one_btree_after_the_other(bcachefs, copies):
     pointers = [p.split()[1].split(":") for p in nodes.split("ptr: ")[1:] for p in ["ptr: " + p]]
     with open(image, "r+b") as f:
         f.seek(SUPER)
-        bucket_bytes = bucket_size(f.read(1 << 16))
+        bucket_bytes = superblock.bucket_bytes(f.read(1 << 16))
         for _, bucket, offset in pointers:
             f.seek(int(bucket) * bucket_bytes + int(offset) * 512)
             f.write(bytes(4096))
@@ -162,17 +198,6 @@ def test_every_node_zeroed_one_btree_after_the_other(bcachefs, copies):
             assert r.status == 4 and r.err.strip(), f"{r!r}"
         else:
             assert (r.status, r.out) == (before[btree].status, before[btree].out), btree
-
-
-def bucket_size(superblock):
-    """Of member 0, in bytes, from the members_v2 section (type 11)."""
-    at, end = 752, 752 + 8 * struct.unpack_from("<I", superblock, 124)[0]
-    while at < end:
-        words, kind = struct.unpack_from("<II", superblock, at)
-        if kind == 11:
-            return struct.unpack_from("<H", superblock, at + 16 + 26)[0] * 512
-        at += 8 * words
-    raise AssertionError("no members_v2 section")
 
 
 @pytest.mark.needs("list")
