@@ -60,10 +60,12 @@ static bool listed(const struct bch_option *o, unsigned scopes)
 	return o->flags & scopes && !(o->flags & (OPT_HIDDEN | OPT_NEWER));
 }
 
+#define CHOICES_MAX 8 /* a longer list is only named */
+
 /* "=none|crc32c|crc64" or "=SIZE" */
 static void value_to_text(struct printbuf *out, const struct bch_option *o)
 {
-	unsigned i;
+	unsigned i, nr = 0;
 
 	if (o->kind == OPT_BOOL)
 		return;
@@ -71,7 +73,13 @@ static void value_to_text(struct printbuf *out, const struct bch_option *o)
 		prt_printf(out, "=%s", o->arg ?: "N");
 		return;
 	}
-	for (i = 0; o->choices[i]; i++)
+	while (o->choices[nr])
+		nr++;
+	if (nr > CHOICES_MAX) {
+		prt_printf(out, "=%s", o->arg ?: "NAME");
+		return;
+	}
+	for (i = 0; i < nr; i++)
 		prt_printf(out, "%c%s", i ? '|' : '=', o->choices[i]);
 }
 
