@@ -48,12 +48,20 @@ static void flush(struct list *l)
 
 /* JSON */
 
+/* Each line is a document. */
+static void json_document_begin(struct json *j)
+{
+	json_object_begin(j, NULL);
+	json_str(j, "schema", "bcachefs/list/1");
+	json_str(j, "tool_version", BCACHEFS_VERSION);
+}
+
 static void json_node_head(struct json *j, struct list *l, const struct btree *b)
 {
 	const struct bch_btree_ptr_v2 *v2 = btree_ptr_v2(&b->key.k);
 	const struct bkey_format *f = &b->unpack.format;
 
-	json_object_begin(j, NULL);
+	json_document_begin(j);
 	json_str(j, "btree", bch_btree_names[l->btree]);
 	json_u64(j, "level", b->level);
 	bch_bpos_to_json(j, "min_key", b->data->min_key);
@@ -233,14 +241,21 @@ static void prt_node(struct list *l, const struct btree *b)
 	}
 }
 
-static void prt_key(struct list *l, struct bkey_view k)
+static void prt_key_json(struct list *l, struct bkey_view k)
 {
 	struct json j = JSON(&l->out);
 
+	json_document_begin(&j);
+	bch_bkey_to_json_members(&j, l->c, k, (struct bkey_where){.btree = l->btree});
+	json_object_end(&j);
+}
+
+static void prt_key(struct list *l, struct bkey_view k)
+{
 	if (l->type >= 0 && k.k->type != l->type)
 		return;
 	if (l->json)
-		bch_bkey_to_json(&j, l->c, k, (struct bkey_where){.btree = l->btree});
+		prt_key_json(l, k);
 	else
 		bch_bkey_val_to_text(&l->out, l->c, k);
 	prt_newline(&l->out);

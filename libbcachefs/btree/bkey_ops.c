@@ -397,10 +397,9 @@ static void val_to_json(struct json *j, const struct bch_fs *c, struct bkey_view
 	json_object_end(j);
 }
 
-void bch_bkey_to_json(struct json *j, const struct bch_fs *c, struct bkey_view k,
-		      struct bkey_where where)
+void bch_bkey_to_json_members(struct json *j, const struct bch_fs *c, struct bkey_view k,
+			      struct bkey_where where)
 {
-	json_object_begin(j, NULL);
 	if (where.btree < BTREE_ID_NR)
 		json_str(j, "btree", bch_btree_names[where.btree]);
 	else
@@ -415,5 +414,12 @@ void bch_bkey_to_json(struct json *j, const struct bch_fs *c, struct bkey_view k
 	json_u64(j, "version", k.k->bversion.lo);
 	if (bkey_val_u64s(k.k))
 		val_to_json(j, c, k);
+}
+
+void bch_bkey_to_json(struct json *j, const struct bch_fs *c, struct bkey_view k,
+		      struct bkey_where where)
+{
+	json_object_begin(j, NULL);
+	bch_bkey_to_json_members(j, c, k, where);
 	json_object_end(j);
 }

@@ -90,6 +90,9 @@ int bch_bpos_parse(const char *s, struct bpos *p);
 /* A JSON object: btree, level, pos, type, size_sectors, version, val (spec 09 section 17). */
 void bch_bkey_to_json(struct json *j, const struct bch_fs *c, struct bkey_view k,
 		      struct bkey_where where);
+/* Only the members of it, into an object that the caller opened. */
+void bch_bkey_to_json_members(struct json *j, const struct bch_fs *c, struct bkey_view k,
+			      struct bkey_where where);
 /* A position as {inode, offset, snapshot}. */
 void bch_bpos_to_json(struct json *j, const char *key, struct bpos p);
 
