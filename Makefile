@@ -24,12 +24,14 @@ SANITIZE	?=
 PKGCONFIG	?= pkg-config
 PKGS		:= blkid uuid libsodium libcrypto libzstd liblz4 zlib libxxhash liburcu libudev
 PKGS		+= $(shell $(PKGCONFIG) --exists libisal && echo libisal)
+HAVE_FUSE	:= $(shell $(PKGCONFIG) --exists 'fuse3 >= 3.10' && echo 1)
+PKGS		+= $(if $(HAVE_FUSE),fuse3)
 LDLIBS_EXTRA	:= -laio -lkeyutils -lpthread -lm
 
 ALL_CFLAGS	= -std=gnu11 $(CFLAGS) $(SANITIZE) -Wall -Wextra -Werror -Wmissing-prototypes \
 		  -Wstrict-prototypes -Wundef -Wno-unused-parameter -Wno-sign-compare \
 		  -Wno-missing-field-initializers -fno-strict-aliasing -fwrapv -D_GNU_SOURCE \
-		  -D_FILE_OFFSET_BITS=64 -DBCACHEFS_VERSION='"$(VERSION)"' -Iinclude -Ilibbcachefs -I. \
+		  -D_FILE_OFFSET_BITS=64 -DBCACHEFS_VERSION='"$(VERSION)"' $(if $(HAVE_FUSE),-DHAVE_FUSE) -Iinclude -Ilibbcachefs -I. \
 		  $(if $(findstring clang,$(CC)),-Wno-gnu-variable-sized-type-not-at-end) \
 		  $(shell $(PKGCONFIG) --cflags $(PKGS) 2>/dev/null)
 ALL_LDFLAGS	= $(LDFLAGS) $(SANITIZE)

@@ -19,6 +19,7 @@ static const struct cli_cmd *const commands[] = {
 	&cmd_unlock,
 	&cmd_set_passphrase,
 	&cmd_remove_passphrase,
+	&cmd_fusemount,
 	&cmd_list,
 	&cmd_list_journal,
 	&cmd_version,

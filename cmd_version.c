@@ -8,6 +8,7 @@
 #include <zstd.h>
 #include "cmds.h"
 #include "format/versions.h"
+#include "host/fuse_session.h"
 
 struct library {
 	const char *name, *version;
@@ -23,6 +24,8 @@ static unsigned list_libraries(struct library *libs)
 	snprintf(xxhash, sizeof(xxhash), "%u.%u.%u", x / 10000, x / 100 % 100, x % 100);
 	libs[n++] = (struct library){"libblkid", blkid};
 	libs[n++] = (struct library){"libcrypto", OpenSSL_version(OPENSSL_VERSION_STRING)};
+	if (host_fuse_version())
+		libs[n++] = (struct library){"libfuse3", host_fuse_version()};
 	libs[n++] = (struct library){"liblz4", LZ4_versionString()};
 	libs[n++] = (struct library){"libsodium", sodium_version_string()};
 	libs[n++] = (struct library){"libxxhash", xxhash};
