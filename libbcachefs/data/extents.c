@@ -325,10 +325,11 @@ int bch_extent_entries_validate(const struct bch_fs *c, struct bkey_view k, stru
 		if (ret)
 			return ret;
 	}
+	/* A word of 0 has no type: 1.13 says the number of types. */
 	if (e.pos != e.end)
 		return finding_set(f, BCH_FSCK_ERR_extent_ptrs_invalid_entry,
 				   "invalid extent entry type (got %u, max %u)",
-				   extent_entry_type(*e.pos), sizes->nr);
+				   *e.pos ? extent_entry_type(*e.pos) : sizes->nr, sizes->nr);
 	return check_list_end(&s);
 }
 

@@ -165,7 +165,7 @@ TEST(pointer_lists)
 		{EXTENT, VAL(1ULL << 6), .id = E(extent_ptrs_invalid_entry),
 		 .text = "invalid extent entry type (got 6, max 6)"},
 		{EXTENT, VAL(0), .id = E(extent_ptrs_invalid_entry),
-		 .text = "invalid extent entry type (got 64, max 6)"},
+		 .text = "invalid extent entry type (got 6, max 6)"},
 		{EXTENT, VAL(PTR(0, 9, 0), 4), .id = E(extent_ptrs_invalid_entry),
 		 .text = "invalid extent entry type (got 2, max 6)"},
 		{EXTENT, VAL(PTR(0, 9, 0), PTR(0, 10, 0)), .id = E(ptr_to_duplicate_device),
