@@ -395,6 +395,8 @@ void bch_opt_to_json(struct json *j, enum bch_opt_id id, u64 v, const struct bch
 
 	switch (opt->kind) {
 	case OPT_BOOL:
+		json_bool(j, opt->name, v);
+		break;
 	case OPT_UINT:
 		json_u64(j, opt->name, v);
 		break;

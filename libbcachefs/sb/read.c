@@ -119,7 +119,8 @@ static bool is_refusal(int err)
 static void copy_failed(struct reader *r, u64 sector, int ret, struct printbuf *why)
 {
 	if (r->args->notes)
-		prt_printf(r->args->notes, "superblock at sector %llu: %s\n", sector,
+		prt_printf(r->args->notes, "%s at sector %llu: %s\n",
+			   sector == BCH_SB_LAYOUT_SECTOR ? "layout" : "superblock", sector,
 			   printbuf_str(why));
 	if (!r->ret) {
 		r->ret = ret;

@@ -34,6 +34,12 @@ static inline bool sb_is_newer(const struct bch_sb *sb)
 	       le64_to_cpu(sb->features[0]) >> BCH_FEATURE_NR_1_13;
 }
 
+/* Sections of other major versions have not been looked into. */
+static inline bool sb_major_known(unsigned version)
+{
+	return BCH_VERSION_MAJOR(version) <= BCH_VERSION_MAJOR(BCH_VERSION_CURRENT);
+}
+
 /* As much of a section as is there, zeroes behind it: text is also made of bad ones. */
 #define sb_section_copy(s, to) memcpy(to, s, min(sb_section_bytes(s), sizeof(*(to))))
 

@@ -79,7 +79,10 @@ void bch_sb_section_delete(struct bch_sb_handle *h, unsigned type);
 	((sb_section_bytes(&(s)->head) - offsetof(__typeof__(*(s)), array)) / sizeof((s)->array[0]))
 
 struct bch_sb_section_ops {
-	/* 0 or negative; appends the reason. At least the head is there. */
+	/*
+	 * 0 or negative; appends the reason. At least the head is there. Text and JSON are made of
+	 * bad sections, too, but not of bad ones of type clean.
+	 */
 	int (*validate)(const struct bch_sb *sb, const struct sb_section *s, bool write,
 			struct printbuf *err);
 	void (*to_text)(struct printbuf *out, const struct bch_sb *sb, const struct sb_section *s);

@@ -34,6 +34,17 @@ static const char *section_name(const struct sb_section *s)
 	return type < SB_SECTION_NR ? bch_sb_section_names[type] : NULL;
 }
 
+/* Records of the clean section can only be printed when they have been validated. */
+static const struct bch_sb_section_ops *text_ops(const struct bch_sb *sb,
+						 const struct sb_section *s)
+{
+	unsigned type = le32_to_cpu(s->type);
+
+	if (type == SB_SECTION_clean && !sb_major_known(le16_to_cpu(sb->version)))
+		type = SB_SECTION_NR;
+	return bch_sb_section_ops(type);
+}
+
 static bool section_wanted(const struct sb_section *s, u64 sections)
 {
 	return sections >> min_t(u32, le32_to_cpu(s->type), 63) & 1;
@@ -163,7 +174,7 @@ static void layout_to_text(struct printbuf *out, const struct bch_sb_layout *l)
 void bch_sb_section_to_text(struct printbuf *out, const struct bch_sb *sb,
 			    const struct sb_section *s)
 {
-	const struct bch_sb_section_ops *ops = bch_sb_section_ops(le32_to_cpu(s->type));
+	const struct bch_sb_section_ops *ops = text_ops(sb, s);
 
 	if (!out->nr_tabstops)
 		printbuf_tabstop_push(out, 32);
@@ -254,7 +265,7 @@ static void layout_to_json(struct json *j, const struct bch_sb_layout *l)
 
 static void section_to_json(struct json *j, const struct bch_sb *sb, const struct sb_section *s)
 {
-	const struct bch_sb_section_ops *ops = bch_sb_section_ops(le32_to_cpu(s->type));
+	const struct bch_sb_section_ops *ops = text_ops(sb, s);
 	struct printbuf text = PRINTBUF;
 
 	json_object_begin(j, section_name(s));

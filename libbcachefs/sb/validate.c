@@ -68,15 +68,10 @@ int bch_sb_layout_validate(const struct bch_sb_layout *l, struct printbuf *err)
 
 /* --- versions and features --- */
 
-static bool major_known(unsigned version)
-{
-	return BCH_VERSION_MAJOR(version) <= BCH_VERSION_MAJOR(BCH_VERSION_CURRENT);
-}
-
 static bool version_readable(unsigned version, unsigned flags)
 {
 	return version >= BCH_VERSION_MIN_READ &&
-	       ((flags & SB_VALIDATE_NO_VERSION_CHECK) || major_known(version));
+	       ((flags & SB_VALIDATE_NO_VERSION_CHECK) || sb_major_known(version));
 }
 
 int bch_sb_version_validate(const struct bch_sb *sb, enum sb_access access, unsigned flags,
@@ -281,6 +276,7 @@ static int section_sizes_validate(const struct bch_sb *sb, struct printbuf *err)
 	return 0;
 }
 
+/* The text of what is refused follows, except where only valid records can be printed. */
 static int section_validate(const struct bch_sb *sb, const struct sb_section *s, bool write,
 			    struct printbuf *err)
 {
@@ -292,7 +288,8 @@ static int section_validate(const struct bch_sb *sb, const struct sb_section *s,
 	if (ret) {
 		prt_printf(err, "Invalid superblock section %s: %s\n", bch_sb_section_names[type],
 			   printbuf_str(&why));
-		bch_sb_section_headed_to_text(err, sb, s);
+		if (type != SB_SECTION_clean)
+			bch_sb_section_headed_to_text(err, sb, s);
 	}
 	printbuf_exit(&why);
 	return ret;
@@ -350,7 +347,7 @@ int bch_sb_validate(struct bch_sb *sb, enum sb_access access, unsigned flags, st
 	ret = ret ?: opts_validate(sb, err);
 	ret = ret ?: bch_sb_layout_validate(&sb->layout, err);
 	ret = ret ?: section_sizes_validate(sb, err);
-	if (!ret && major_known(le16_to_cpu(sb->version)))
+	if (!ret && sb_major_known(le16_to_cpu(sb->version)))
 		ret = sections_validate(sb, write, err);
 	if (!ret && write)
 		ret = member_seq_validate(sb, err);
