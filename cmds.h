@@ -8,6 +8,7 @@ extern const struct cli_cmd cmd_show_super;
 extern const struct cli_cmd cmd_set_fs_option;
 extern const struct cli_cmd cmd_reset_counters;
 extern const struct cli_cmd cmd_recover_super;
+extern const struct cli_cmd cmd_fs_usage;
 extern const struct cli_cmd cmd_list;
 extern const struct cli_cmd cmd_list_journal;
 extern const struct cli_cmd cmd_version;
