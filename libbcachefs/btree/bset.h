@@ -26,15 +26,15 @@ struct bset_prefix {
 
 struct bset_index {
 	u64 *keys;
+	u64 *tree; /* slot: prefix | where the landmark before it lies, in u64s from @keys; or NULL */
 	u32 u64s;
+	u16 nr; /* landmarks besides the first key: the tree's slots */
 	bool all_packed;
-	u16 nr, max; /* landmarks besides the first key: the tree's slots; room */
 	struct bpos first, last;
 	struct bset_prefix prefix;
-	/* One allocation, aligned to cache lines; each may be NULL. */
-	u64 *tree;	/* slot: prefix | where the landmark before it lies, in u64s from @keys */
-	u16 *landmarks; /* in order, with the first key; nr + 1 of them */
-	void *mem;
+	u16 *landmarks; /* in order, with the first key, nr + 1 of them; or NULL */
+	u16 max;	/* room for landmarks besides the first */
+	void *mem;	/* of tree, aligned to cache lines, and landmarks */
 };
 
 /*

@@ -155,7 +155,8 @@ static const u8 field_at[BKEY_NR_FIELDS] = {
 #define CONSTANT_AT offsetof(struct bkey_unpacker, constant)
 #define OFFSETS_AT  offsetof(struct bkey_unpacker, format.field_offset)
 
-_Static_assert(CONSTANT_AT + sizeof(struct bkey) <= 127 && OFFSETS_AT < 64, "disp8 reaches it");
+_Static_assert(CONSTANT_AT + sizeof(struct bkey) <= 128 && OFFSETS_AT + 6 * 8 <= 128,
+	       "disp8 reaches them");
 
 unsigned bch_jit_generate(u8 *buf, const struct bkey_format *f)
 {

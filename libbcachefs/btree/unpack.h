@@ -18,14 +18,15 @@ typedef void (*bch_unpack_fn)(const struct bkey_unpacker *u, struct bkey *k,
 			      const struct bkey_packed *p);
 
 struct bkey_unpacker {
-	bch_unpack_fn fn;
-	struct bkey_format format;
 	struct bkey constant; /* what all keys of the format share; fields of 0 bits are valid */
+	bch_unpack_fn fn;
 	/* Field i: (8 bytes from byte load[i] on >> shift[i]) & mask[i]. */
-	u64 mask[BKEY_NR_FIELDS];
 	u8 load[BKEY_NR_FIELDS];
 	u8 shift[BKEY_NR_FIELDS];
+	/* What a search needs, side by side. */
 	u8 key_bits; /* bkey_format_key_bits() */
+	struct bkey_format format;
+	u64 mask[BKEY_NR_FIELDS];
 };
 
 /* @f is valid (bch_bkey_format_validate()). */

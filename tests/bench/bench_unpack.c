@@ -8,12 +8,12 @@
  * code. choice: as the engine calls it.
  */
 #include <stdio.h>
-#include <linux/time.h>
 #include "btree/jit.h"
 #include "util/printbuf.h"
+#include "tests/bench/timing.h"
 #include "tests/image.h"
 
-#define MIN_NS 200000000ULL
+#define ROUNDS 300
 
 enum way { WAY_WALK, WAY_LOOP, WAY_WINDOWS, WAY_JIT, WAY_CHOICE, WAY_NR };
 
@@ -103,18 +103,19 @@ static u64 unpack_node(const struct bench_node *n, enum way way)
 	return sum;
 }
 
+/* All nodes are one batch: every way has the same mixture. */
 static double measure(enum way way, u64 *sum)
 {
-	u64 start = ktime_get_real_ns(), now, rounds = 0;
+	struct timing t = {};
 
-	do {
+	for (unsigned round = 0; round < ROUNDS; round++) {
 		*sum = 0;
+		timing_start(&t);
 		for (size_t i = 0; i < nr_nodes; i++)
 			*sum += unpack_node(&nodes[i], way);
-		rounds++;
-		now = ktime_get_real_ns();
-	} while (now - start < MIN_NS);
-	return (double)(now - start) / (rounds * nr_keys);
+		timing_stop(&t, nr_keys);
+	}
+	return timing_median(&t);
 }
 
 int main(int argc, char **argv)
@@ -131,14 +132,8 @@ int main(int argc, char **argv)
 		add_image("tests/images/objects/dev0.img.zst");
 	}
 	printf("%zu bsets, %zu keys\n", nr_nodes, nr_keys);
-	/* The best of three rounds: other programs run as well. */
-	for (unsigned round = 0; round < 3; round++)
-		for (unsigned way = 0; way < WAY_NR; way++) {
-			double t = measure(way, &sum[way]);
-
-			if (!round || t < ns[way])
-				ns[way] = t;
-		}
+	for (unsigned way = 0; way < WAY_NR; way++)
+		ns[way] = measure(way, &sum[way]);
 	for (unsigned way = 0; way < WAY_NR; way++)
 		printf("%-8s %6.2f ns/key\n", way_names[way], ns[way]);
 	printf("jit is %.1f times as fast as the loop, %.1f times as fast as windows\n",
