@@ -21,6 +21,7 @@ static const struct cli_cmd *const commands[] = {
 	&cmd_remove_passphrase,
 	&cmd_fusemount,
 	&cmd_fs_usage,
+	&cmd_scrub,
 	&cmd_list,
 	&cmd_list_journal,
 	&cmd_version,

@@ -17,5 +17,6 @@ extern const struct cli_cmd cmd_unlock;
 extern const struct cli_cmd cmd_set_passphrase;
 extern const struct cli_cmd cmd_remove_passphrase;
 extern const struct cli_cmd cmd_fusemount;
+extern const struct cli_cmd cmd_scrub;
 
 #endif

@@ -34,6 +34,7 @@ struct cli_cmd {
 	const struct cli_opt *opts; /* ends with an entry without name and letter */
 	unsigned opt_flags;  /* also takes filesystem options with these scopes (sb/opts.h) */
 	bool hidden;
+	u8 exit_usage, exit_fail; /* statuses of its own; 0: EXIT_USAGE, EXIT_FAIL */
 	int (*run)(const struct cli_cmd *cmd, int argc, char **argv);
 };
 

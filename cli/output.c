@@ -40,7 +40,7 @@ void cli_usage_error(const struct cli_cmd *cmd, const char *fmt, ...)
 	va_end(args);
 	if (cmd)
 		fprintf(stderr, "try 'bcachefs %s --help'\n", cmd->name);
-	exit(EXIT_USAGE);
+	exit(cmd && cmd->exit_usage ? cmd->exit_usage : EXIT_USAGE);
 }
 
 void cli_die(const struct cli_cmd *cmd, const char *fmt, ...)
@@ -50,7 +50,7 @@ void cli_die(const struct cli_cmd *cmd, const char *fmt, ...)
 	va_start(args, fmt);
 	message(cmd, fmt, args);
 	va_end(args);
-	exit(EXIT_FAIL);
+	exit(cmd && cmd->exit_fail ? cmd->exit_fail : EXIT_FAIL);
 }
 
 void cli_flush(struct printbuf *out)

@@ -1,0 +1,485 @@
+/*
+ * scrub: check every copy of everything on the devices of an unmounted filesystem (spec 06 section
+ * 14, 09 section 16). So far only as --dry-run: nothing is written.
+ */
+#include <linux/kernel.h>
+#include <linux/string.h>
+#include <linux/timekeeping.h>
+#include <signal.h>
+#include "cli/cli.h"
+#include "cli/open.h"
+#include "cli/progress.h"
+#include "cmds.h"
+#include "data/data.h"
+#include "data/scrub.h"
+#include "host/probe.h"
+#include "sb/opts.h"
+
+/* Exit status: a mask. */
+enum {
+	SCRUB_EXIT_INTERRUPTED = 1,
+	SCRUB_EXIT_REPAIRABLE = 2, /* bad copies, all of which something can stand in for */
+	SCRUB_EXIT_LOST = 4,	   /* bad copies that nothing can stand in for */
+	SCRUB_EXIT_FAILED = 8,
+	SCRUB_EXIT_USAGE = 16,
+};
+
+static const char *const remedy_text[SCRUB_REMEDY_NR] = {
+	[SCRUB_other_copy] = "other copy good",
+	[SCRUB_other_unverified] = "other copy can be read, but has no checksum",
+	[SCRUB_stripe] = "reconstructable from stripe",
+	[SCRUB_dispensable] = "only cached, not needed",
+	[SCRUB_lost] = "lost",
+};
+
+struct scrub {
+	const struct cli_cmd *cmd;
+	struct bch_scrub s;
+	struct cli_paths paths;
+	struct bch_open_args open;
+	struct cli_progress progress;
+	bool dry_run, json, verbose, force_progress;
+	u64 started; /* ns */
+	struct printbuf out;
+	struct json j;
+	const struct bch_scrub_finding *f; /* being printed */
+	u64 last_inum;			   /* JSON: paths already named for it */
+};
+
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int sig)
+{
+	interrupted = 1;
+}
+
+static bool tick(struct bch_scrub *s)
+{
+	struct scrub *t = s->private;
+	u64 done = __atomic_load_n(&s->done, __ATOMIC_RELAXED);
+
+	cli_progress_show(&t->progress, done, done ? s->total : 0);
+	return !interrupted;
+}
+
+static void silence(struct bch_fs *c, const char *line)
+{
+}
+
+static int exit_status(const struct scrub *t)
+{
+	const struct bch_scrub *s = &t->s;
+
+	return (s->stopped ? SCRUB_EXIT_INTERRUPTED : 0) |
+	       (s->repairable ? SCRUB_EXIT_REPAIRABLE : 0) |
+	       (s->lost || s->lost_btrees ? SCRUB_EXIT_LOST : 0);
+}
+
+/* The end of the group of findings from @i on that are about the same bytes. */
+static size_t group_end(const struct bch_scrub *s, size_t i)
+{
+	const struct bch_scrub_item *a = &s->findings.data[i].item, *b;
+
+	while (++i < s->findings.nr) {
+		b = &s->findings.data[i].item;
+		if (a->dev != b->dev || a->sector != b->sector || a->sectors != b->sectors ||
+		    a->kind != b->kind)
+			break;
+	}
+	return i;
+}
+
+static u64 bucket_of(const struct scrub *t, const struct bch_scrub_item *item)
+{
+	return item->sector / bch_dev(t->s.c, item->dev)->mi.bucket_size;
+}
+
+static void path_to_text(struct printbuf *out, struct scrub *t, u64 inum, u32 snapshot)
+{
+	t->s.c->data->path_to_text(out, t->s.c, snapshot, inum);
+}
+
+/* ---- Text ---- */
+
+static void prt_file(void *arg, u64 inum, u32 snapshot, u64 offset, u64 len)
+{
+	struct scrub *t = arg;
+
+	prt_str(&t->out, "  ");
+	path_to_text(&t->out, t, inum, snapshot);
+	prt_printf(&t->out, " (inode %llu snapshot %u) offset %llu length %llu\n", inum, snapshot,
+		   offset, len);
+}
+
+static void prt_why(struct printbuf *out, const struct bch_scrub_finding *f)
+{
+	prt_str(out, f->why);
+	if (f->err && f->fault == SCRUB_io)
+		prt_printf(out, " (%s)", bch_err_str(f->err));
+	if (f->item.kind == SCRUB_node && f->at)
+		prt_printf(out, " at sector %u of the node", f->at);
+}
+
+static void prt_finding(struct scrub *t, const struct bch_scrub_finding *f)
+{
+	const struct bch_scrub_item *item = &f->item;
+	struct printbuf *out = &t->out;
+
+	prt_printf(out, "%s sector %llu (bucket %llu): %s: ", bch_dev(t->s.c, item->dev)->path,
+		   item->sector, bucket_of(t, item), bch_scrub_kind_names[item->kind]);
+	prt_why(out, f);
+	prt_printf(out, "; %s\n", remedy_text[f->remedy]);
+	if (item->kind == SCRUB_node) {
+		prt_str(out, "  btree ");
+		bch_btree_id_to_text(out, item->btree);
+		prt_printf(out, " level %u, node that ends at ", item->level);
+		bch_bpos_to_text(out, item->pos);
+		prt_newline(out);
+	} else if (item->kind >= SCRUB_stripe_data) {
+		prt_printf(out, "  stripe %llu block %u\n", item->pos.offset, item->block);
+	}
+}
+
+static void prt_findings(struct scrub *t)
+{
+	struct bch_scrub *s = &t->s;
+	size_t i, end;
+
+	for (i = 0; i < s->findings.nr; i = end) {
+		end = group_end(s, i);
+		prt_finding(t, &s->findings.data[i]);
+		for (; i < end; i++)
+			if (bch_scrub_files(s, &s->findings.data[i], prt_file, t))
+				prt_str(&t->out, "  and files that cannot be found\n");
+		cli_flush(&t->out);
+	}
+	for (i = 0; i < 64; i++)
+		if (s->lost_btrees >> i & 1) {
+			prt_str(&t->out, "btree ");
+			bch_btree_id_to_text(&t->out, i);
+			prt_str(&t->out, ": its root is lost; run 'bcachefs fsck'\n");
+		}
+}
+
+static void prt_part(struct printbuf *out, const char *what, u64 bytes)
+{
+	if (!bytes)
+		return;
+	prt_printf(out, ", %s ", what);
+	prt_human_bytes(out, bytes);
+}
+
+static void prt_dev(struct scrub *t, const struct bch_dev *ca)
+{
+	const struct bch_scrub_dev *d = &t->s.devs[ca->idx];
+	struct printbuf *out = &t->out;
+
+	prt_printf(out, "%s: btree ", ca->path);
+	prt_human_bytes(out, d->bytes[SCRUB_node]);
+	prt_str(out, ", data ");
+	prt_human_bytes(out, d->bytes[SCRUB_extent]);
+	prt_part(out, "cached", d->bytes[SCRUB_cached]);
+	prt_part(out, "stripe data blocks", d->bytes[SCRUB_stripe_data]);
+	prt_part(out, "parity", d->bytes[SCRUB_parity]);
+	prt_part(out, "unverified", d->unverified);
+	prt_printf(out, "; %llu bad copies", d->repairable + d->lost);
+	if (d->repairable || d->lost)
+		prt_printf(out, " (%llu repairable, %llu lost)", d->repairable, d->lost);
+	prt_newline(out);
+}
+
+static void prt_report(struct scrub *t)
+{
+	unsigned i;
+
+	prt_findings(t);
+	for (i = 0; i < t->s.c->nr_devices; i++)
+		if (bch_dev_online(bch_dev(t->s.c, i)))
+			prt_dev(t, bch_dev(t->s.c, i));
+	if (t->s.missing)
+		prt_printf(&t->out, "%llu copies on missing devices were not checked\n",
+			   t->s.missing);
+	cli_flush(&t->out);
+}
+
+/* ---- JSON ---- */
+
+static void json_file(void *arg, u64 inum, u32 snapshot, u64 offset, u64 len)
+{
+	struct scrub *t = arg;
+	struct printbuf path = PRINTBUF;
+	struct json *j = &t->j;
+
+	path_to_text(&path, t, inum, snapshot);
+	json_object_begin(j, NULL);
+	json_strn(j, "path", printbuf_str(&path), path.pos);
+	json_u64(j, "inode", inum);
+	json_u64(j, "snapshot", snapshot);
+	json_u64(j, "offset", offset);
+	json_u64(j, "length", len);
+	json_object_end(j);
+	printbuf_exit(&path);
+}
+
+static void json_finding(struct scrub *t, size_t i, size_t end)
+{
+	const struct bch_scrub_finding *f = &t->s.findings.data[i];
+	const struct bch_scrub_item *item = &f->item;
+	struct printbuf text = PRINTBUF;
+	struct json *j = &t->j;
+	bool stripe = item->kind >= SCRUB_stripe_data;
+
+	json_object_begin(j, NULL);
+	json_u64(j, "dev_idx", item->dev);
+	json_str(j, "device", bch_dev(t->s.c, item->dev)->path);
+	json_u64(j, "bucket", bucket_of(t, item));
+	json_u64(j, "sector", item->sector);
+	json_u64(j, "sectors", item->sectors);
+	bch_btree_id_to_text(&text, item->btree);
+	json_str(j, "btree", printbuf_str(&text));
+	if (item->kind == SCRUB_node)
+		json_u64(j, "level", item->level);
+	if (stripe)
+		json_u64(j, "block", item->block);
+	bch_bpos_to_json(j, "pos", item->pos);
+	json_str(j, "data", bch_scrub_kind_names[item->kind]);
+	json_str(j, "kind",
+		 stripe && f->fault == SCRUB_checksum ? "ec" : bch_scrub_fault_names[f->fault]);
+	printbuf_reset(&text);
+	prt_why(&text, f);
+	json_str(j, "reason", printbuf_str(&text));
+	json_str(j, "remedy", bch_scrub_remedy_names[f->remedy]);
+	json_bool(j, "fixed", false);
+	json_array_begin(j, "files");
+	for (; i < end; i++)
+		bch_scrub_files(&t->s, &t->s.findings.data[i], json_file, t);
+	json_array_end(j);
+	json_object_end(j);
+	printbuf_exit(&text);
+}
+
+static void json_dev(struct scrub *t, const struct bch_dev *ca)
+{
+	static const char *const names[] = {"btree_bytes", "data_bytes", "cached_bytes",
+					    "stripe_data_bytes", "parity_bytes"};
+	const struct bch_scrub_dev *d = &t->s.devs[ca->idx];
+	struct json *j = &t->j;
+	unsigned i;
+
+	json_object_begin(j, NULL);
+	json_u64(j, "dev_idx", ca->idx);
+	json_uuid(j, "dev_uuid", ca->mi.uuid);
+	json_str(j, "name", bch_dev_online(ca) ? ca->path : "");
+	json_str(j, "state", !bch_dev_online(ca) ? "offline" : t->s.stopped ? "running" : "done");
+	for (i = 0; i < SCRUB_KIND_NR; i++)
+		json_u64(j, names[i], d->bytes[i]);
+	json_u64(j, "unverifiable_bytes", d->unverified);
+	json_u64(j, "corrected", 0);
+	json_u64(j, "uncorrected", d->repairable + d->lost);
+	json_u64(j, "repairable", d->repairable);
+	json_u64(j, "lost", d->lost);
+	json_object_end(j);
+}
+
+static void json_report(struct scrub *t)
+{
+	struct bch_scrub *s = &t->s;
+	struct json *j = &t->j;
+	size_t i, end;
+
+	json_object_begin(j, NULL);
+	json_str(j, "schema", "bcachefs/scrub/1");
+	json_str(j, "tool_version", BCACHEFS_VERSION);
+	json_uuid(j, "uuid", s->c->user_uuid);
+	json_str(j, "mode", "offline");
+	json_bool(j, "dry_run", true);
+	json_array_begin(j, "devices");
+	for (i = 0; i < s->c->nr_devices; i++)
+		if (bch_dev(s->c, i) && bch_dev(s->c, i)->mi.alive)
+			json_dev(t, bch_dev(s->c, i));
+	json_array_end(j);
+	json_array_begin(j, "errors");
+	for (i = 0; i < s->findings.nr; i = end) {
+		end = group_end(s, i);
+		json_finding(t, i, end);
+	}
+	json_array_end(j);
+	json_object_begin(j, "totals");
+	json_u64(j, "bytes_done", s->done);
+	json_u64(j, "corrected", 0);
+	json_u64(j, "uncorrected", s->repairable + s->lost);
+	json_u64(j, "repairable", s->repairable);
+	json_u64(j, "lost", s->lost);
+	json_u64(j, "on_missing_devices", s->missing);
+	json_object_end(j);
+	json_bool(j, "resumed", false);
+	json_u64(j, "seconds", (ktime_get_ns() - t->started) / 1000000000);
+	json_u64(j, "exit_status", exit_status(t));
+	json_object_end(j);
+	prt_newline(&t->out);
+	cli_flush(&t->out);
+}
+
+/* ---- Options ---- */
+
+enum {
+	OPT_METADATA,
+	OPT_DATA,
+	OPT_DRY_RUN,
+	OPT_NO_REPAIR,
+	OPT_REPAIR,
+	OPT_DEGRADED,
+	OPT_PROGRESS,
+	OPT_JSON,
+	OPT_PASSPHRASE_FILE,
+	OPT_MEMORY,
+	OPT_VERBOSE,
+};
+
+static const struct cli_opt scrub_opts[] = {
+	[OPT_METADATA] = {"metadata", 'm', NULL, "check only the nodes of the btrees"},
+	[OPT_DATA] = {"data", 'd', NULL, "check only extents and stripes"},
+	[OPT_DRY_RUN] = {"dry-run", 'n', NULL, "read and check, and write nothing"},
+	[OPT_NO_REPAIR] = {"no-repair", 0, NULL, "the same as --dry-run"},
+	[OPT_REPAIR] = {"repair", 'r', NULL, "write bad copies anew (not supported yet)"},
+	[OPT_DEGRADED] = {"degraded", 0, NULL, "go on when members are missing"},
+	[OPT_PROGRESS] = {"progress", 0, NULL,
+			  "show progress also where standard error is no terminal"},
+	[OPT_JSON] = {"json", 0, NULL, "one JSON document"},
+	[OPT_PASSPHRASE_FILE] = {"passphrase_file", 0, "FILE",
+				 "read the passphrase of an encrypted filesystem from FILE"},
+	[OPT_MEMORY] = {"memory", 0, "SIZE", "memory for btree nodes (default a quarter of all)"},
+	[OPT_VERBOSE] = {"verbose", 'v', NULL, "also tell what the walk over the btrees finds"},
+	{}};
+
+static void parse_opt(struct scrub *t, int opt, const char *value)
+{
+	switch (opt) {
+	case CLI_OPERAND:
+		cli_paths_add(&t->paths, value);
+		break;
+	case OPT_METADATA:
+		t->s.metadata = true;
+		break;
+	case OPT_DATA:
+		t->s.data = true;
+		break;
+	case OPT_DRY_RUN:
+	case OPT_NO_REPAIR:
+		t->dry_run = true;
+		break;
+	case OPT_REPAIR:
+		t->dry_run = false;
+		break;
+	case OPT_DEGRADED:
+		t->open.degraded = t->open.very_degraded = true;
+		break;
+	case OPT_PROGRESS:
+		t->force_progress = true;
+		break;
+	case OPT_JSON:
+		t->json = true;
+		break;
+	case OPT_PASSPHRASE_FILE:
+		t->open.get_key_arg = (void *)value;
+		break;
+	case OPT_MEMORY:
+		if (bch_parse_size(value, &t->open.memory))
+			cli_usage_error(t->cmd, "'%s' is not a size", value);
+		break;
+	case OPT_VERBOSE:
+		t->verbose = true;
+		break;
+	}
+}
+
+static void refuse_mounted(struct scrub *t)
+{
+	struct printbuf why = PRINTBUF;
+
+	darray_for_each(t->paths.d, path)
+		if (host_in_use(*path, &why))
+			cli_die(t->cmd, "%s: unmount it first", printbuf_str(&why));
+	printbuf_exit(&why);
+}
+
+static int scrub(struct scrub *t)
+{
+	struct bch_scrub *s = &t->s;
+	int ret;
+
+	if (cli_open(t->cmd, &s->c, &t->paths, &t->open, t->json ? "scrub" : NULL))
+		return SCRUB_EXIT_FAILED;
+	/* Each bad copy is reported once, by the scrub itself. */
+	if (!t->verbose)
+		s->c->log = silence;
+	signal(SIGINT, on_signal);
+	signal(SIGTERM, on_signal);
+	t->started = ktime_get_ns();
+	cli_progress_start(&t->progress, "scrub", t->force_progress);
+	ret = bch_fs_start_reading(s->c) ?: bch_scrub_run(s);
+	cli_progress_end(&t->progress);
+	if (ret && !s->stopped) {
+		cli_error(t->cmd, "%s: stopped: %s", s->c->name, bch_err_str(ret));
+		if (t->json)
+			cli_json_error("scrub", ret, "the scrub could not be finished");
+		ret = SCRUB_EXIT_FAILED;
+	} else {
+		if (t->json)
+			json_report(t);
+		else
+			prt_report(t);
+		if (s->stopped)
+			cli_error(t->cmd, "interrupted; not all was checked");
+		ret = exit_status(t);
+	}
+	bch_scrub_exit(s);
+	bch_fs_close(s->c);
+	return ret;
+}
+
+static int run_scrub(const struct cli_cmd *cmd, int argc, char **argv)
+{
+	struct cli_parse p = CLI_PARSE(cmd, argc, argv);
+	struct scrub t = {.cmd = cmd};
+	int opt, status;
+
+	t.s.tick = tick;
+	t.s.private = &t;
+	t.j = JSON(&t.out);
+	while ((opt = cli_next(&p)) != CLI_END)
+		parse_opt(&t, opt, p.value);
+	if (!t.paths.d.nr)
+		cli_usage_error(cmd, "please supply a device");
+	if (!t.dry_run)
+		cli_die(cmd,
+			"repair is not supported yet; '--dry-run' checks all and writes nothing");
+	if (!t.s.metadata && !t.s.data)
+		t.s.metadata = t.s.data = true;
+	refuse_mounted(&t);
+	status = scrub(&t);
+	cli_paths_exit(&t.paths);
+	printbuf_exit(&t.out);
+	return status;
+}
+
+const struct cli_cmd cmd_scrub = {
+	.name = "scrub",
+	.group = "Repair",
+	.operands = "DEVICE...",
+	.summary = "check every copy of all data and metadata",
+	.details =
+		"Reads every copy of every btree node and extent and every block of every stripe, "
+		"in the order of the devices and on all of them at once, and checks it. Each bad "
+		"copy is told with its device, sector and bucket, what could stand in for it, and "
+		"the files that it belongs to. The filesystem must not be mounted.\n"
+		"\n"
+		"Data without checksum is read, too, but only counted as unverified.\n"
+		"\n"
+		"The exit status is a sum: 1 interrupted, 2 bad copies that something can stand in "
+		"for, 4 bad copies that are lost, 8 could not run, 16 usage; 0: all is good.",
+	.opts = scrub_opts,
+	.exit_usage = SCRUB_EXIT_USAGE,
+	.exit_fail = SCRUB_EXIT_FAILED,
+	.run = run_scrub,
+};

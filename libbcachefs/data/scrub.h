@@ -1,0 +1,111 @@
+/*
+ * Scrub (spec 06 section 14, 09 section 16): reads every copy of every node and extent and every
+ * block of every stripe, each device in the order of its sectors, all devices at once, and tells
+ * which copies are bad, whether something else can stand in for them, and which files they are of.
+ * Nothing is written.
+ */
+#ifndef _BCH_DATA_SCRUB_H
+#define _BCH_DATA_SCRUB_H
+
+#include "data/extents.h"
+#include "util/darray.h"
+
+enum bch_scrub_kind {
+	SCRUB_node,
+	SCRUB_extent,
+	SCRUB_cached,	   /* a copy that is only cached */
+	SCRUB_stripe_data, /* a data block, by the checksums of the stripe */
+	SCRUB_parity,
+	SCRUB_KIND_NR
+};
+
+enum bch_scrub_fault {
+	SCRUB_good,
+	SCRUB_unverified, /* has no checksum, but can be read */
+	SCRUB_checksum,
+	SCRUB_io,
+	SCRUB_decompress,
+	SCRUB_node_head, /* another node, or bsets are missing */
+	SCRUB_FAULT_NR
+};
+
+/* What can stand in for a bad copy. */
+enum bch_scrub_remedy {
+	SCRUB_other_copy,
+	SCRUB_other_unverified, /* another copy can be read, and has no checksum */
+	SCRUB_stripe,		/* the other blocks of the stripe */
+	SCRUB_dispensable,	/* only cached */
+	SCRUB_lost,
+	SCRUB_REMEDY_NR
+};
+
+extern const char *const bch_scrub_kind_names[], *const bch_scrub_fault_names[],
+							 *const bch_scrub_remedy_names[];
+
+/* A run of sectors on a device with one checksum, and the key that points there. */
+struct bch_scrub_item {
+	u64 sector;
+	u32 sectors;
+	u32 skip; /* extent without checksum: sectors into the live part */
+	u8 dev, kind, btree;
+	u8 level; /* of the node */
+	u8 block; /* of the stripe */
+	struct bpos pos;
+	bool size_known; /* of a node: else sectors is the most it can be */
+	u64 seq;	 /* of a node; 0: not known */
+	struct bversion version;
+	struct extent_crc crc; /* of a granule of a stripe: csum_type and csum */
+};
+
+struct bch_scrub_finding {
+	struct bch_scrub_item item;
+	u8 fault, remedy;
+	s32 err; /* SCRUB_io: negative errno */
+	u32 at;	 /* SCRUB_node: sectors into the node, or so many were found */
+	const char *why;
+};
+
+struct bch_scrub_dev {
+	u64 bytes[SCRUB_KIND_NR]; /* read and checked, or unverified */
+	u64 unverified;		  /* bytes of those */
+	u64 repairable, lost;	  /* bad copies */
+};
+
+struct bch_scrub {
+	struct bch_fs *c;
+	bool metadata, data; /* what to check */
+	/* Called by the caller's thread now and then: false stops. May be NULL. */
+	bool (*tick)(struct bch_scrub *s);
+	void *private;
+
+	/* Progress: bytes to read (0: not known yet) and done. */
+	u64 total, done;
+	/* Results: */
+	struct bch_scrub_dev devs[BCH_MAX_DEVS + 1];
+	DARRAY(struct bch_scrub_finding)
+	findings;	      /* sorted by device and sector; the first of many */
+	u64 repairable, lost; /* all bad copies */
+	u64 missing;	      /* copies on devices that are not there */
+	u64 lost_btrees;      /* bits: nothing points to their roots */
+	bool stopped;	      /* by tick */
+
+	struct scrub_state *state;
+};
+
+/*
+ * @s zeroed but for its first part; the filesystem ready for reading (init/open.h). 0 when all
+ * was read, whatever was found; -ENOMEM, -EINTR (stopped), or what ended the walk over the btrees.
+ */
+int bch_scrub_run(struct bch_scrub *s);
+void bch_scrub_exit(struct bch_scrub *s);
+
+/*
+ * Call @fn for each place in a file that finding @f is about: bytes [@offset, @offset + @len) of
+ * @inum as @snapshot sees it. For shared extents all files that point to them are looked for.
+ * 0 or an error of reading.
+ */
+typedef void (*bch_scrub_file_fn)(void *arg, u64 inum, u32 snapshot, u64 offset, u64 len);
+int bch_scrub_files(struct bch_scrub *s, const struct bch_scrub_finding *f, bch_scrub_file_fn fn,
+		    void *arg);
+
+#endif
