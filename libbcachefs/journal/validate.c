@@ -21,7 +21,7 @@
 /* A sub-entry under validation and its place. */
 struct entry_check {
 	struct bch_jset_check *ck;
-	struct jset_entry *e;
+	struct jset_entry *e; /* NULL: the entry as a whole */
 	unsigned offset; /* words */
 	unsigned total;
 };
@@ -46,65 +46,45 @@ struct bch_jset_check bch_jset_check_of(const struct bch_fs *c, const struct jse
 	};
 }
 
-static void deliver(struct bch_jset_check *ck, u16 id, struct printbuf *text)
-{
-	struct finding f = {.id = id, .text = text};
-
-	ck->nr++;
-	if (ck->found)
-		ck->found(ck, &f);
-}
-
-static void entry_prefix_to_text(struct printbuf *out, const struct bch_jset_check *ck)
+static void prefix_to_text(struct printbuf *out, const struct entry_check *x)
 {
 	prt_str(out, "invalid journal entry, version=");
-	bch_version_to_text(out, ck->version);
-}
-
-/* A finding about a whole entry. Returns what the caller returns when writing. */
-static int __printf(3, 4) jset_found(struct bch_jset_check *ck, u16 id, const char *fmt, ...)
-{
-	struct printbuf text = PRINTBUF;
-	va_list args;
-
-	if (ck->found) {
-		va_start(args, fmt);
-		prt_vprintf(&text, fmt, args);
-		va_end(args);
+	bch_version_to_text(out, x->ck->version);
+	if (x->e) {
+		prt_str(out, " type=");
+		bch_jset_entry_type_to_text(out, x->e->type);
 	}
-	deliver(ck, id, &text);
-	printbuf_exit(&text);
-	return ck->write ? -BCH_ERR_journal_entry_bad : 0;
+	if (x->ck->in_sb)
+		prt_str(out, " in superblock");
+	else
+		prt_printf(out, " seq=%llu", x->ck->seq);
+	if (x->e && !x->ck->in_sb)
+		prt_printf(out, " offset=%u/%u", x->offset, x->total);
+	prt_str(out, ": ");
 }
 
-/* A finding about a sub-entry; @e NULL: about what stands where one should begin. */
+/* Returns what the caller returns when writing. */
 static int __printf(3, 4) entry_found(const struct entry_check *x, u16 id, const char *fmt, ...)
 {
 	struct bch_jset_check *ck = x->ck;
 	struct printbuf text = PRINTBUF;
+	struct finding f = {.id = id, .text = &text};
 	va_list args;
 
+	ck->nr++;
 	if (ck->found) {
-		entry_prefix_to_text(&text, ck);
-		if (x->e) {
-			prt_str(&text, " type=");
-			bch_jset_entry_type_to_text(&text, x->e->type);
-		}
-		if (ck->in_sb)
-			prt_str(&text, " in superblock");
-		else if (x->e)
-			prt_printf(&text, " seq=%llu offset=%u/%u", ck->seq, x->offset, x->total);
-		else
-			prt_printf(&text, " seq=%llu", ck->seq);
-		prt_str(&text, ": ");
+		prefix_to_text(&text, x);
 		va_start(args, fmt);
 		prt_vprintf(&text, fmt, args);
 		va_end(args);
+		ck->found(ck, &f);
 	}
-	deliver(ck, id, &text);
 	printbuf_exit(&text);
 	return ck->write ? -BCH_ERR_journal_entry_bad : 0;
 }
+
+/* A finding about a whole entry. */
+#define jset_found(ck, id, ...) entry_found(&(struct entry_check){ck}, id, __VA_ARGS__)
 
 static size_t payload_bytes(const struct entry_check *x)
 {

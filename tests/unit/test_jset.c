@@ -375,7 +375,7 @@ TEST(last_seq_behind_seq_becomes_seq)
 	begin();
 	t.j.last_seq = cpu_to_le64(8);
 	expect(BCH_FSCK_ERR_jset_last_seq_newer_than_seq,
-	       "invalid journal entry: last_seq > seq (8 > 7)\n");
+	       PREFIX " seq=7: invalid journal entry: last_seq > seq (8 > 7)\n");
 	EXPECT_EQ(le64_to_cpu(t.j.last_seq), 7);
 	begin();
 	t.j.last_seq = cpu_to_le64(8);
@@ -391,7 +391,7 @@ TEST(unknown_checksum_type_is_found)
 	EXPECT_EQ(validate(), 0);
 	EXPECT_EQ(t.id, BCH_FSCK_ERR_jset_unknown_csum);
 	EXPECT_STR(printbuf_str(&t.said),
-		   "sda sector 4096 seq 7: journal entry with unknown csum type 9\n");
+		   PREFIX " seq=7: sda sector 4096 seq 7: journal entry with unknown csum type 9\n");
 }
 
 TEST(unsupported_version_is_refused)
@@ -401,6 +401,7 @@ TEST(unsupported_version_is_refused)
 	EXPECT_EQ(validate(), -BCH_ERR_jset_unsupported_version);
 	EXPECT_EQ(t.id, BCH_FSCK_ERR_jset_unsupported_version);
 	EXPECT_STR(printbuf_str(&t.said),
+		   "invalid journal entry, version=2.3: (unknown version) seq=7: "
 		   "sda sector 4096 seq 7: incompatible journal entry version 2.3\n");
 	begin();
 	t.j.version = cpu_to_le32(8);
@@ -424,7 +425,7 @@ TEST(early_checks_want_the_magic_and_cut_what_is_too_big)
 	EXPECT_EQ(bch_jset_validate_early(&ck, &t.j, 512), 0);
 	EXPECT_EQ(t.id, BCH_FSCK_ERR_jset_past_bucket_end);
 	EXPECT_STR(printbuf_str(&t.said),
-		   "sda sector 4096 seq 7: journal entry too big (856 bytes)\n");
+		   PREFIX " seq=7: sda sector 4096 seq 7: journal entry too big (856 bytes)\n");
 	EXPECT_EQ(jset_bytes(&t.j), 512);
 }
 
