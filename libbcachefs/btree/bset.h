@@ -26,7 +26,7 @@ struct bset_prefix {
 
 struct bset_index {
 	u64 *keys;
-	u64 *tree; /* slot: prefix | where the landmark before it lies, in u64s from @keys; or NULL */
+	u64 *tree; /* slot: prefix | u64s from @keys to the landmark before; or NULL */
 	u32 u64s;
 	u16 nr; /* landmarks besides the first key: the tree's slots */
 	bool all_packed;

@@ -3,6 +3,8 @@
  * prints of them.
  */
 #include <glob.h>
+#include <linux/errno.h>
+#include <linux/slab.h>
 #include "btree/bset.h"
 #include "btree/bset_numbers.h"
 #include "util/printbuf.h"
@@ -295,6 +297,27 @@ TEST(a_bset_refilled_after_many_deletions_is_searched_as_well)
 	}
 	bch_bset_index_exit(&t);
 	free(keys);
+}
+
+TEST(without_memory_a_bset_is_searched_slowly_and_not_merged)
+{
+	struct bkey_unpacker u;
+	struct random_set s;
+	struct bset_index t;
+	struct bset_counts counts;
+
+	bch_unpacker_init(&u, &bch_bkey_format_current);
+	random_set_init(&s, &u.format, 300, 0, 0);
+	kmalloc_fail_after(1);
+	EXPECT_EQ(bch_bset_index_init(&t, &u, (struct bset_keys){s.keys, s.u64s}), -ENOMEM);
+	kmalloc_fail_after(1);
+	EXPECT_EQ(bch_bset_merge(&u, NULL, NULL, 0, 0, &counts), -ENOMEM);
+	kmalloc_fail_after(0);
+	EXPECT(bch_bset_prev(&t, bset_start(&t)) == NULL);
+	for (unsigned i = 0; i < 100; i++)
+		expect_search(&t, &u, &s, random_near_pos(&u.format, 0));
+	bch_bset_index_exit(&t);
+	random_set_exit(&s);
 }
 
 /* One node of `list -m formats`. */

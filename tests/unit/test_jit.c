@@ -1,4 +1,5 @@
 /* btree/unpack, btree/jit: all ways to unpack a key give what the definition says. */
+#include <pthread.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -113,6 +114,42 @@ TEST(any_number_of_formats_is_served)
 		bch_unpacker_init(&u, &f);
 		random_packed(&f, (u64 *)page, 0);
 		expect_unpacks(&u, u.fn, page);
+	}
+}
+
+/* Threads that want code for the same formats at the same time. */
+static void *unpack_many_formats(void *ret)
+{
+	struct bkey_format f = {.nr_fields = 6};
+
+	for (unsigned n = 0; n < 100; n++) {
+		struct bkey_unpacker u;
+		struct bkey k, expected;
+		u64 w[BKEY_U64s] = {n << 24, n, ~0ULL, n, n};
+
+		f.bits_per_field[0] = n % 33;
+		f.bits_per_field[1] = 3 + n % 40;
+		f.bits_per_field[2] = 1;
+		f.key_u64s = (24 + bkey_format_key_bits(&f) + 63) / 64;
+		bch_unpacker_init(&u, &f);
+		u.fn(&u, &k, (void *)w);
+		expected = reference_unpack(&f, w);
+		if (memcmp(&k, &expected, sizeof(k)))
+			*(bool *)ret = false;
+	}
+	return NULL;
+}
+
+TEST(threads_share_code)
+{
+	pthread_t threads[4];
+	bool ok[4] = {true, true, true, true};
+
+	for (unsigned i = 0; i < 4; i++)
+		REQUIRE(!pthread_create(&threads[i], NULL, unpack_many_formats, &ok[i]));
+	for (unsigned i = 0; i < 4; i++) {
+		pthread_join(threads[i], NULL);
+		EXPECT(ok[i]);
 	}
 }
 
