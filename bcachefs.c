@@ -19,6 +19,7 @@ static const struct cli_cmd *const commands[] = {
 	&cmd_unlock,
 	&cmd_set_passphrase,
 	&cmd_remove_passphrase,
+	&cmd_mount,
 	&cmd_fusemount,
 	&cmd_fs_usage,
 	&cmd_scrub,

@@ -16,6 +16,7 @@ extern const struct cli_cmd cmd_format;
 extern const struct cli_cmd cmd_unlock;
 extern const struct cli_cmd cmd_set_passphrase;
 extern const struct cli_cmd cmd_remove_passphrase;
+extern const struct cli_cmd cmd_mount;
 extern const struct cli_cmd cmd_fusemount;
 extern const struct cli_cmd cmd_scrub;
 

@@ -5,6 +5,8 @@
  * background it is forked off at the start, and its parent waits for one byte that tells that the
  * mount is there.
  */
+#include <linux/blkdev.h>
+#include <linux/err.h>
 #include <linux/kernel.h>
 #include <linux/string.h>
 #include <errno.h>
@@ -90,7 +92,8 @@ static void fuse_words(const struct running *r, struct printbuf *out)
 
 	prt_str(out, "ro,default_permissions,subtype=bcachefs,fsname=");
 	for (i = 0; i < r->m->paths.d.nr; i++) {
-		const char *p = r->m->paths.d.data[i];
+		char *path = realpath(r->m->paths.d.data[i], NULL);
+		const char *p = path ?: r->m->paths.d.data[i];
 
 		if (i)
 			prt_char(out, ':');
@@ -99,6 +102,7 @@ static void fuse_words(const struct running *r, struct printbuf *out)
 				prt_char(out, '\\');
 			prt_char(out, *p);
 		}
+		free(path);
 	}
 	if (!getuid() && !strstr(printbuf_str(&r->m->opts.fuse), "allow_"))
 		prt_str(out, ",allow_other");
@@ -106,16 +110,25 @@ static void fuse_words(const struct running *r, struct printbuf *out)
 		prt_printf(out, ",%s", printbuf_str(&r->m->opts.fuse));
 }
 
+/* Nobody else may write to the devices; what only reads them, as another mount like this, may. */
 static int check_unused(const struct cli_fusemount *m)
 {
 	struct printbuf why = PRINTBUF;
 	int ret = 0;
 
-	darray_for_each(m->paths.d, path)
-		if (!ret && host_in_use(*path, &why)) {
+	darray_for_each(m->paths.d, path) {
+		struct block_device *bdev = bdev_open(*path, BLK_OPEN_READ | BLK_OPEN_EXCL);
+
+		if (!IS_ERR(bdev)) {
+			bdev_close(bdev);
+		} else if (PTR_ERR(bdev) == -EBUSY) {
+			if (!host_in_use(*path, &why))
+				prt_printf(&why, "%s is in use", *path);
 			cli_error(m->cmd, "%s", printbuf_str(&why));
 			ret = -EBUSY;
+			break;
 		}
+	}
 	printbuf_exit(&why);
 	return ret;
 }

@@ -77,6 +77,13 @@ static struct timespec time_of(const struct bch_fs *c, u64 t)
 	return (struct timespec){.tv_sec = (ns - rest) / 1000000000, .tv_nsec = rest};
 }
 
+/* Kernels of the newest formats show directories as one block long. */
+static u64 size_of(const struct bch_fs *c, const struct bch_inode_unpacked *u)
+{
+	return inode_is_dir(u->bi_mode) && c->version > BCH_VERSION(1, 28) ? bch_block_bytes(c) :
+									     u->bi_size;
+}
+
 static struct stat stat_of(const struct bch_fs *c, const struct fuse_node *node)
 {
 	const struct bch_inode_unpacked *u = &node->u;
@@ -88,7 +95,7 @@ static struct stat stat_of(const struct bch_fs *c, const struct fuse_node *node)
 		.st_uid = u->bi_uid,
 		.st_gid = u->bi_gid,
 		.st_rdev = makedev(u->bi_dev >> 20, u->bi_dev & 0xfffff),
-		.st_size = u->bi_size,
+		.st_size = size_of(c, u),
 		.st_blksize = bch_block_bytes(c),
 		.st_blocks = u->bi_sectors,
 		.st_atim = time_of(c, u->bi_atime),
@@ -118,6 +125,8 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 
 	if (!inode_is_dir(dir->u.bi_mode))
 		ret = -ENOTDIR;
+	else if (strlen(name) > NAME_LEN_MAX)
+		ret = -ENAMETOOLONG;
 	else
 		ret = bch_dir_lookup(s->c, dir->ino, &dir->u, name, strlen(name), &t) ?:
 			      fuse_node_get(&s->nodes, t.ino, &node);
@@ -517,10 +526,13 @@ static const struct fuse_lowlevel_ops ops = {
 	.statfs = op_statfs,
 };
 
-/*
- * Figures of statfs(2) (spec 05 section 6.6); kernels of newer formats count fewer free inodes
- * for the same space.
- */
+/* Free inodes for free sectors: kernels of the newest formats count fewer of them. */
+static u64 free_inodes(const struct bch_fs *c, u64 sectors)
+{
+	return sectors << (c->version > BCH_VERSION(1, 28) ? 1 : 3);
+}
+
+/* Figures of statfs(2) (spec 05 section 6.6). */
 static void statfs_init(struct session *s)
 {
 	struct bch_fs *c = s->c;
@@ -536,7 +548,7 @@ static void statfs_init(struct session *s)
 		.f_blocks = u.capacity / block,
 		.f_bfree = u.free / block,
 		.f_bavail = u.avail / block,
-		.f_ffree = u.free << (c->version > BCH_VERSION(1, 13) ? 1 : 3),
+		.f_ffree = free_inodes(c, u.free),
 		.f_namemax = NAME_LEN_MAX,
 	};
 	s->statfs.f_favail = s->statfs.f_ffree;
