@@ -7,6 +7,7 @@
 #include <linux/err.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <stdlib.h>
 #include "alloc/gens.h"
 #include "btree/bset_numbers.h"
 #include "btree/iter.h"
@@ -62,7 +63,10 @@ static void json_node_head(struct json *j, struct list *l, const struct btree *b
 	const struct bkey_format *f = &b->unpack.format;
 
 	json_document_begin(j);
-	json_str(j, "btree", bch_btree_names[l->btree]);
+	if (l->btree < BTREE_ID_NR)
+		json_str(j, "btree", bch_btree_names[l->btree]);
+	else
+		json_u64(j, "btree", l->btree);
 	json_u64(j, "level", b->level);
 	bch_bpos_to_json(j, "min_key", b->data->min_key);
 	bch_bpos_to_json(j, "max_key", b->data->max_key);
@@ -360,13 +364,31 @@ static const struct cli_opt list_opts[] = {
 	{}
 };
 
+static bool parse_number(const char *s, unsigned max, unsigned *v)
+{
+	char *end;
+	unsigned long n;
+
+	if (*s < '0' || *s > '9')
+		return false;
+	n = strtoul(s, &end, 10);
+	*v = n;
+	return !*end && n <= max;
+}
+
+/* A name, a number, or "unknown btree N" as it is printed. */
 static unsigned parse_btree(const struct cli_cmd *cmd, const char *s)
 {
+	static const char unknown[] = "unknown btree ";
+	const char *number = strncmp(s, unknown, strlen(unknown)) ? s : s + strlen(unknown);
 	int id = bch_btree_id_parse(s);
+	unsigned n;
 
-	if (id < 0)
+	if (id >= 0)
+		return id;
+	if (!parse_number(number, BTREE_ID_NR_MAX - 1, &n))
 		cli_usage_error(cmd, "no btree is called '%s'", s);
-	return id;
+	return n;
 }
 
 static int parse_type(const struct cli_cmd *cmd, const char *s)
@@ -381,9 +403,11 @@ static int parse_type(const struct cli_cmd *cmd, const char *s)
 
 static unsigned parse_level(const struct cli_cmd *cmd, const char *s)
 {
-	if (s[0] < '0' || s[0] > '9' || s[1])
-		cli_usage_error(cmd, "level '%s' is not a number from 0 to 9", s);
-	return s[0] - '0';
+	unsigned level;
+
+	if (!parse_number(s, U8_MAX, &level))
+		cli_usage_error(cmd, "level '%s' is not a number from 0 to %u", s, U8_MAX);
+	return level;
 }
 
 static enum list_mode parse_mode(const struct cli_cmd *cmd, const char *s)
@@ -454,6 +478,13 @@ static void parse_opt(struct list *l, struct list_args *args, int opt, const cha
 	}
 }
 
+/* Pointers are printed with whether they are stale. */
+static bool shows_pointers(const struct list *l)
+{
+	return l->mode != LIST_KEYS || btree_id_flags(l->btree) & BTREE_IS_DATA ||
+	       l->btree == BTREE_ID_stripes;
+}
+
 static int run_list(const struct cli_cmd *cmd, int argc, char **argv)
 {
 	struct cli_parse p = CLI_PARSE(cmd, argc, argv);
@@ -467,7 +498,7 @@ static int run_list(const struct cli_cmd *cmd, int argc, char **argv)
 		cli_usage_error(cmd, "please supply a device");
 	if (cli_open(cmd, &l.c, &args.paths, &args.open, l.json ? "list" : NULL))
 		return EXIT_FAIL;
-	if (bch_bucket_gens_load(l.c))
+	if (shows_pointers(&l) && bch_bucket_gens_load(l.c))
 		cli_die(cmd, "out of memory");
 	l.buf = kvmalloc(bch_node_bytes(l.c), GFP_KERNEL);
 	if (!l.buf)
@@ -478,7 +509,10 @@ static int run_list(const struct cli_cmd *cmd, int argc, char **argv)
 		ret = list_nodes(&l);
 	cli_flush(&l.out);
 	if (ret)
-		cli_error(cmd, "%s: stopped: %s", l.c->name, bch_err_str(ret));
+		cli_error(cmd, "%s: stopped: %s", l.c->name, bch_err_sentence(ret));
+	else if (l.c->nr_errors)
+		cli_error(cmd, "%s: not all could be read, or trusted: %llu errors", l.c->name,
+			  l.c->nr_errors);
 	status = ret ? EXIT_FAIL : l.c->nr_errors ? EXIT_UNREADABLE : EXIT_OK;
 	bch_fs_close(l.c);
 	cli_paths_exit(&args.paths);

@@ -247,10 +247,10 @@ static enum node_verdict check_format(struct node_read *r, struct btree_node *n)
 	enum node_verdict v = NODE_OK;
 	int ret = bch_bkey_format_validate(&n->format, r->c->version_min, &why);
 
-	if (!ret && bch_compat_needed(r->compat)) {
+	if (!ret && bch_compat_needed(r->compat))
 		bch_compat_format(r->compat, &n->format);
+	if (!ret)
 		ret = bch_bkey_format_validate(&n->format, BCH_VERSION_snapshot, &why);
-	}
 	if (ret) {
 		bch_bkey_format_to_text(&text, &found);
 		v = bch_node_bad(r, BTREE_FINDING_BAD, BCH_FSCK_ERR_btree_node_bad_format,

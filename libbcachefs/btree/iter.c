@@ -375,8 +375,12 @@ bool bch_iter_skip_unreadable(struct btree_iter *iter)
 	if (iter->nodes)
 		return iter->level != BTREE_MAX_DEPTH;
 	iter->cur.k = NULL;
-	iter->pos = iter->flags & BTREE_ITER_is_extents ? end : successor(iter, end);
-	return !bpos_eq(end, SPOS_MAX);
+	if (iter->flags & BTREE_ITER_is_extents) {
+		iter->pos = end;
+		return !bkey_eq(end, POS_MAX);
+	}
+	iter->pos = successor(iter, end);
+	return bpos_gt(iter->pos, end);
 }
 
 /* Nodes */

@@ -347,6 +347,7 @@ void bch_raw_node_init(struct raw_node *n, struct bch_fs *c, void *buf)
 bool bch_raw_node_next_set(struct raw_node *n)
 {
 	const struct bch_fs *c = n->c;
+	struct printbuf why = PRINTBUF;
 	u64 seq = 0;
 
 	if (n->csum_unknown || (n->csum_bad && !n->offset))
@@ -373,7 +374,8 @@ bool bch_raw_node_next_set(struct raw_node *n)
 	bch_bset_decrypt(c, n->buf, n->offset);
 	if (!n->offset) {
 		n->format = ((struct btree_node *)n->buf)->format;
-		n->format_valid = !bch_bkey_format_validate(&n->format, c->version_min, NULL);
+		n->format_valid = !bch_bkey_format_validate(&n->format, c->version_min, &why);
+		printbuf_exit(&why);
 	}
 	n->key = n->set->keys;
 	n->end = (u64 *)(n->buf + min(bset_end_bytes(n->set, n->offset), bch_node_bytes(c)));

@@ -86,7 +86,7 @@ def formats(image):
 
 
 KINDS = {"fuzz_sb": superblock, "fuzz_jset": journal, "fuzz_bkey_val": keys, "fuzz_bkey_format": formats,
-         "fuzz_node": nodes}
+         "fuzz_btree_node": nodes}
 
 
 def main():
