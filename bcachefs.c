@@ -25,6 +25,8 @@ static const struct cli_cmd *const commands[] = {
 	&cmd_scrub,
 	&cmd_list,
 	&cmd_list_journal,
+	&cmd_dump,
+	&cmd_undump,
 	&cmd_version,
 	NULL
 };

@@ -11,6 +11,8 @@ extern const struct cli_cmd cmd_recover_super;
 extern const struct cli_cmd cmd_fs_usage;
 extern const struct cli_cmd cmd_list;
 extern const struct cli_cmd cmd_list_journal;
+extern const struct cli_cmd cmd_dump;
+extern const struct cli_cmd cmd_undump;
 extern const struct cli_cmd cmd_version;
 extern const struct cli_cmd cmd_format;
 extern const struct cli_cmd cmd_unlock;

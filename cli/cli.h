@@ -20,7 +20,7 @@ enum {
 struct cli_opt {
 	const char *name;  /* long name, or NULL; '-' and '_' are the same */
 	char letter;	   /* short name, or 0 */
-	const char *arg;   /* name of its value in help; NULL: takes none */
+	const char *arg;   /* name of its value in help; NULL: takes none; "[=X]": may lack */
 	const char *help;  /* one sentence, lower case */
 };
 

@@ -17,7 +17,7 @@ static void option_head(struct printbuf *out, const struct cli_opt *o)
 	else
 		prt_str(out, "    ");
 	if (o->name)
-		prt_printf(out, "--%s%s", o->name, o->arg ? "=" : "");
+		prt_printf(out, "--%s%s", o->name, o->arg && o->arg[0] != '[' ? "=" : "");
 	if (o->arg)
 		prt_str(out, o->arg);
 }
@@ -129,7 +129,7 @@ static void man_option(struct printbuf *out, const struct cli_opt *o)
 	if (o->name)
 		cli_man_text(out, "*--", o->name, "*");
 	if (o->arg)
-		cli_man_text(out, o->name ? "=_" : " _", o->arg, "_");
+		cli_man_text(out, !o->name ? " _" : o->arg[0] == '[' ? "_" : "=_", o->arg, "_");
 	cli_man_text(out, "\n\t", o->help, "\n\n");
 }
 

@@ -64,6 +64,12 @@ static void show_help(const struct cli_cmd *cmd)
 	exit(EXIT_OK);
 }
 
+/* Without "=VALUE" it has none. */
+static bool value_is_optional(const struct cli_opt *o)
+{
+	return o->arg && o->arg[0] == '[';
+}
+
 /* The next word as the value of an option. */
 static const char *value_word(struct cli_parse *p, const char *dashes, const char *name)
 {
@@ -84,7 +90,7 @@ static int next_short(struct cli_parse *p)
 		cli_usage_error(p->cmd, "unknown option -%s", letter);
 	}
 	p->value = NULL;
-	if (p->cmd->opts[o].arg) {
+	if (p->cmd->opts[o].arg && !value_is_optional(&p->cmd->opts[o])) {
 		p->value = *p->rest ? p->rest : value_word(p, "-", letter);
 		p->rest = NULL;
 	} else if (!*p->rest) {
@@ -113,7 +119,7 @@ static int next_long(struct cli_parse *p, const char *word)
 			show_help(p->cmd);
 		cli_usage_error(p->cmd, "unknown option --%.*s", (int)len, word);
 	}
-	if (p->cmd->opts[o].arg && !p->value)
+	if (p->cmd->opts[o].arg && !value_is_optional(&p->cmd->opts[o]) && !p->value)
 		p->value = value_word(p, "--", p->cmd->opts[o].name);
 	else if (!p->cmd->opts[o].arg && p->value)
 		cli_usage_error(p->cmd, "option --%s takes no value", p->cmd->opts[o].name);

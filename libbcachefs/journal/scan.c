@@ -80,16 +80,22 @@ static void bucket_found(struct bch_jset_check *ck, const struct finding *f)
 	bucket_message(ck->arg, "%s", printbuf_str(f->text));
 }
 
-bool journal_jset_decrypt(const struct bch_fs *c, struct jset *j, struct bch_csum *got)
+static struct bch_nonce jset_nonce(const struct jset *j)
 {
-	size_t bytes = jset_bytes(j), clear = offsetof(struct jset, read_clock);
-	unsigned type = JSET_CSUM_TYPE(le32_to_cpu(j->flags));
 	u64 seq = le64_to_cpu(j->seq);
-	struct bch_nonce nonce = {{
+
+	return (struct bch_nonce){{
 		[1] = cpu_to_le32(seq),
 		[2] = cpu_to_le32(seq >> 32),
 		[3] = cpu_to_le32(JSET_NONCE),
 	}};
+}
+
+bool journal_jset_decrypt(const struct bch_fs *c, struct jset *j, struct bch_csum *got)
+{
+	size_t bytes = jset_bytes(j), clear = offsetof(struct jset, read_clock);
+	unsigned type = JSET_CSUM_TYPE(le32_to_cpu(j->flags));
+	struct bch_nonce nonce = jset_nonce(j);
 	bool encrypted = bch_csum_type_is_encryption(type), good;
 
 	*got = (struct bch_csum){};
@@ -101,6 +107,18 @@ bool journal_jset_decrypt(const struct bch_fs *c, struct jset *j, struct bch_csu
 	if (encrypted)
 		bch_encrypt(c->key, nonce, (char *)j + clear, bytes - clear);
 	return good;
+}
+
+void journal_jset_seal(const struct bch_fs *c, struct jset *j)
+{
+	size_t bytes = jset_bytes(j), clear = offsetof(struct jset, read_clock);
+	unsigned type = JSET_CSUM_TYPE(le32_to_cpu(j->flags));
+	struct bch_nonce nonce = jset_nonce(j);
+
+	if (bch_csum_type_is_encryption(type))
+		bch_encrypt(c->key, nonce, (char *)j + clear, bytes - clear);
+	j->csum = bch_checksum(c->key, type, nonce, (char *)j + sizeof(j->csum),
+			       bytes - sizeof(j->csum));
 }
 
 /*

@@ -51,5 +51,7 @@ void journal_entry_free(struct journal_entry *e);
 
 /* Does the checksum match? Decrypts in place in any case. @got: what was computed. */
 bool journal_jset_decrypt(const struct bch_fs *c, struct jset *j, struct bch_csum *got);
+/* The reverse, of an entry that was decrypted with success: encrypt in place, set the checksum. */
+void journal_jset_seal(const struct bch_fs *c, struct jset *j);
 
 #endif

@@ -1,0 +1,62 @@
+/*
+ * What a metadata dump of a filesystem holds (spec 09 section 12.3): superblocks, journal, btree
+ * nodes of every member, collected as ranges, then streamed in ascending order; optionally without
+ * names and data.
+ */
+#ifndef _BCH_INIT_DUMP_H
+#define _BCH_INIT_DUMP_H
+
+#include "sb/fs.h"
+#include "util/darray.h"
+
+enum bch_dump_flags {
+	DUMP_NO_OLD_JOURNAL = 1U << 0, /* of the journal only buckets with dirty entries */
+	DUMP_SANITIZE_NAMES = 1U << 1, /* names of files and of extended attributes become X */
+	/* Inline data becomes zeros, values of extended attributes become X; but not ACLs. */
+	DUMP_SANITIZE_DATA  = 1U << 2,
+};
+#define DUMP_SANITIZE (DUMP_SANITIZE_NAMES | DUMP_SANITIZE_DATA)
+
+enum dump_kind {
+	DUMP_SUPER,
+	DUMP_JOURNAL, /* one bucket */
+	DUMP_NODE,
+};
+
+/* One thing to dump, in bytes of the device. */
+struct dump_piece {
+	u64 start, end;
+	u8 kind; /* enum dump_kind */
+};
+
+struct bch_dump {
+	struct bch_fs *c;
+	unsigned flags;
+	size_t cluster;		/* bytes, a power of two: ranges are rounded out to it */
+	u64 nr_left_out;	/* bsets that could not be sanitized */
+	struct {
+		DARRAY(struct dump_piece) pieces; /* ascending, none twice */
+	} devs[BCH_MAX_DEVS + 1];
+};
+
+/*
+ * Collect what is to be dumped of all online members. @c must be open with roots and journal; its
+ * journal overlay is forgotten. Nodes that cannot be read are told and counted in c->nr_errors.
+ * 0 or a negative error. bch_dump_exit() in any case.
+ */
+int bch_dump_collect(struct bch_dump *d, struct bch_fs *c, unsigned flags);
+void bch_dump_exit(struct bch_dump *d);
+
+/* @bytes is a multiple of the cluster size; offsets ascend. 0 or negative: it ends. */
+typedef int (*bch_dump_emit)(void *arg, u64 offset, const void *buf, size_t bytes);
+
+/*
+ * Give all of member @ca to @emit. Sectors that cannot be read are zeros, told and counted; so is
+ * what lies behind the end of the device. Sanitized dumps hold nothing around the pieces.
+ */
+int bch_dump_stream(struct bch_dump *d, struct bch_dev *ca, bch_dump_emit emit, void *arg);
+
+/* Blank in place what is in @buf, the whole of @p (init/dump_sanitize.c). */
+void bch_dump_sanitize(struct bch_dump *d, const struct dump_piece *p, u8 *buf);
+
+#endif
