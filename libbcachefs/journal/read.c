@@ -508,6 +508,9 @@ static int report(struct bch_fs *c)
 			bch_log(c, "found blacklisted journal entry %llu", e->seq);
 			c->nr_errors++;
 		}
+		/* Torn entries at the top are what a crash leaves; old ones should be whole. */
+		if (e->state == JOURNAL_ENTRY_CLEAN && !e->csum_good)
+			c->nr_errors++;
 	}
 	missing(c, true);
 	for (size_t i = 0; i < j->entries.nr && !ret; i++) {

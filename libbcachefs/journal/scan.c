@@ -49,6 +49,8 @@ struct scan_bucket {
 	u32 size; /* sectors */
 	u64 sector;
 	bool saw_bad;
+	bool read_error;
+	unsigned nr_bad; /* entries with a bad checksum */
 	DARRAY(struct journal_entry *) found;
 	DARRAY(char *) messages;
 	int ret;
@@ -147,6 +149,7 @@ static void *bucket_read(struct scan_bucket *b, u32 start, size_t bytes)
 			     (size_t)(want - have) << 9)) {
 		bucket_message(b, "%s: journal read error: sector %llu", b->ca->name,
 			       b->sector + w->end);
+		b->read_error = true;
 		return NULL;
 	}
 	w->end = start + want;
@@ -210,6 +213,7 @@ static int bucket_entry(struct scan_bucket *b, u32 offset, const struct jset *h,
 		if (!b->s->behind_holes) {
 			struct printbuf text = PRINTBUF;
 
+			b->nr_bad++;
 			bch_csum_err_to_text(&text, JSET_CSUM_TYPE(e->flags), h->csum, got);
 			bucket_message(b, "%s: journal %s", b->ca->name, printbuf_str(&text));
 			printbuf_exit(&text);
@@ -412,6 +416,11 @@ static void scan_bucket_done(struct scan_bucket *b)
 	struct journal_scan *s = b->s;
 
 	mutex_lock(&s->lock);
+	if (b->read_error) {
+		b->ca->read_errors++;
+		s->c->nr_errors++;
+	}
+	b->ca->csum_errors += b->nr_bad;
 	darray_for_each(b->found, e) {
 		int ret = scan_add(s, *e);
 
@@ -420,7 +429,6 @@ static void scan_bucket_done(struct scan_bucket *b)
 	darray_for_each(b->messages, m) {
 		struct scan_message msg = {.dev = b->ca->idx, .idx = b->idx, .text = *m};
 
-		s->nr_errors++;
 		if (!*m || darray_push(&s->messages, msg)) {
 			kfree(*m);
 			b->ret = b->ret ?: -ENOMEM;
@@ -505,8 +513,6 @@ static void scan_print_messages(struct journal_scan *s)
 		kfree(m->text);
 	}
 	s->messages.nr = 0;
-	s->c->nr_errors += s->nr_errors;
-	s->nr_errors = 0;
 }
 
 int journal_scan_run(struct journal_scan *s)

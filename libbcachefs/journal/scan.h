@@ -34,7 +34,6 @@ struct journal_scan {
 	u64 trimmed_to; /* entries below are not in memory */
 	u64 oldest_seq;
 	DARRAY(struct scan_message) messages;
-	u64 nr_errors;
 	int ret;
 };
 
