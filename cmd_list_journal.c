@@ -269,46 +269,12 @@ static bool is_blacklisted(const struct list_journal *l, const struct journal_en
 	       bch_journal_seq_is_blacklisted(l->c, e->seq);
 }
 
-static void head_to_text(struct printbuf *out, const struct journal_entry *e, const struct jset *j,
-			 bool blacklisted)
-{
-	prt_printf(out, "%sjournal entry     %llu\n", blacklisted ? "blacklisted " : "", e->seq);
-	prt_printf(out, "  version         %u\n", le32_to_cpu(j->version));
-	prt_printf(out, "  last seq        %llu\n", le64_to_cpu(j->last_seq));
-	prt_printf(out, "  flush           %u\n", jset_is_flush(j));
-	prt_str(out, "  written at      ");
-	bch_journal_ptrs_to_text(out, e);
-	prt_newline(out);
-}
-
-static void piece_to_text(struct list_journal *l, struct jset_entry *start, struct jset_entry *end)
-{
-	struct printbuf *out = &l->out;
-
-	for_each_jset_entry(e, start, end) {
-		bool highlight = l->ranges.nr && entry_in_ranges(l, e);
-
-		if (!entry_in_btrees(l, e))
-			continue;
-		if (entry_is_transaction_start(e))
-			prt_newline(out);
-		if (highlight)
-			prt_bytes(out, "\033[31m", 5);
-		printbuf_indent_add(out, 4);
-		bch_jset_entry_to_text(out, l->c, e);
-		prt_newline(out);
-		printbuf_indent_sub(out, 4);
-		if (highlight)
-			prt_bytes(out, "\033[0m", 4);
-	}
-}
-
-/* The first character of each line, if it is a blank, becomes a star. */
+/* In entries that do not count the first character of each line, if it is a blank, is a star. */
 static void mark_lines(struct printbuf *out, size_t from)
 {
 	char *p = out->buf + from, *end = out->buf + out->pos;
 
-	while (p && p < end) {
+	while (!printbuf_failed(out) && p && p < end) {
 		if (*p == ' ')
 			*p = '*';
 		p = memchr(p, '\n', end - p);
@@ -317,25 +283,59 @@ static void mark_lines(struct printbuf *out, size_t from)
 	}
 }
 
+static void head_to_text(struct printbuf *out, const struct journal_entry *e, const struct jset *j,
+			 bool blacklisted)
+{
+	size_t from = out->pos;
+
+	prt_printf(out, "%sjournal entry     %llu\n", blacklisted ? "blacklisted " : "", e->seq);
+	prt_printf(out, "  version         %u\n", le32_to_cpu(j->version));
+	prt_printf(out, "  last seq        %llu\n", le64_to_cpu(j->last_seq));
+	prt_printf(out, "  flush           %u\n", jset_is_flush(j));
+	prt_str(out, "  written at      ");
+	bch_journal_ptrs_to_text(out, e);
+	prt_newline(out);
+	if (blacklisted)
+		mark_lines(out, from);
+}
+
+static void sub_entry_to_text(struct list_journal *l, const struct jset_entry *e, bool blacklisted)
+{
+	bool highlight = l->ranges.nr && entry_in_ranges(l, e);
+	struct printbuf *out = &l->out;
+	size_t from;
+
+	if (entry_is_transaction_start(e))
+		prt_newline(out);
+	if (highlight)
+		prt_bytes(out, "\033[31m", 5);
+	from = out->pos;
+	printbuf_indent_add(out, 4);
+	bch_jset_entry_to_text(out, l->c, e);
+	prt_newline(out);
+	printbuf_indent_sub(out, 4);
+	if (blacklisted)
+		mark_lines(out, from);
+	if (highlight)
+		prt_bytes(out, "\033[0m", 4);
+}
+
 static void entry_to_text(struct list_journal *l, const struct journal_entry *entry,
 			  const struct jset *j)
 {
 	struct jset_entry *start, *end = (struct jset_entry *)j->start, *last = jset_last(j);
-	bool blacklisted = is_blacklisted(l, entry), head = false;
-	size_t from = l->out.pos;
+	bool blacklisted = is_blacklisted(l, entry), head = !l->ranges.nr;
 
-	if (!l->ranges.nr) {
+	if (head)
 		head_to_text(&l->out, entry, j, blacklisted);
-		head = true;
-	}
 	while (next_piece(l, end, last, &start, &end)) {
 		if (!head)
 			head_to_text(&l->out, entry, j, blacklisted);
 		head = true;
-		piece_to_text(l, start, end);
+		for_each_jset_entry(e, start, end)
+			if (entry_in_btrees(l, e))
+				sub_entry_to_text(l, e, blacklisted);
 	}
-	if (blacklisted && !printbuf_failed(&l->out))
-		mark_lines(&l->out, from);
 }
 
 static void head_to_json(struct json *js, const struct list_journal *l,
@@ -368,12 +368,10 @@ static void entry_to_json(struct list_journal *l, const struct journal_entry *en
 {
 	struct jset_entry *start, *end = (struct jset_entry *)j->start, *last = jset_last(j);
 	struct json js = JSON(&l->out);
-	bool head = false;
+	bool head = !l->ranges.nr;
 
-	if (!l->ranges.nr) {
+	if (head)
 		head_to_json(&js, l, entry, j);
-		head = true;
-	}
 	while (next_piece(l, end, last, &start, &end)) {
 		if (!head)
 			head_to_json(&js, l, entry, j);

@@ -65,6 +65,11 @@ static const struct {
 	 "a passphrase is needed: give it on standard input, by --passphrase_file, or run "
 	 "'bcachefs unlock' first"},
 	{BCH_ERR_incorrect_passphrase, "incorrect passphrase"},
+	{BCH_ERR_journal_read_empty,
+	 "was not shut down, and its journal holds no entry that could be replayed"},
+	{BCH_ERR_jset_unsupported_version, "its journal was written by a newer major version"},
+	{BCH_ERR_invalid_sb_clean,
+	 "is marked clean, but the superblock section with its btree roots is missing or damaged"},
 	{ENOENT, "no such file or directory"},
 	{EACCES, "permission denied"},
 	{EPERM, "operation not permitted"},

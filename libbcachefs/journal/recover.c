@@ -106,6 +106,10 @@ int bch_journal_recover_ro(struct bch_fs *c, const struct bch_journal_recover_ar
 
 	if (ret)
 		return ret;
+	if (!c->initialized) {
+		bch_log(c, "never started: the journal and all btrees are empty");
+		return 0;
+	}
 	if (!c->clean)
 		bch_log(c, "recovering from unclean shutdown");
 	else if (clean)
@@ -115,8 +119,10 @@ int bch_journal_recover_ro(struct bch_fs *c, const struct bch_journal_recover_ar
 	if (c->clean && !args->journal_only)
 		return recover_clean(c);
 	ret = bch_journal_read(c, args->read_all ? JOURNAL_READ_ALL : 0, args->memory);
-	if (ret == -BCH_ERR_journal_read_empty)
+	if (ret == -BCH_ERR_journal_read_empty) {
 		tell_empty(c);
+		ret = args->journal_only ? 0 : ret;
+	}
 	if (ret || args->journal_only)
 		return ret;
 	return entries_take(c, !args->no_overlay) ?: blacklist_unflushed(c);
