@@ -166,7 +166,7 @@ static const struct bkey_packed *scan(const struct bset_index *t, const struct b
 
 	/* One loop each, without questions that have the same answer for all keys. */
 	if (unlikely(!t->all_packed || s->all_below))
-		return scan_words(u, s, p, end, 3 - (pos_words(u) < 3) - (pos_words(u) < 2), true);
+		return scan_words(u, s, p, end, pos_words(u), true);
 	switch (pos_words(u)) {
 	case 1:
 		return scan_words(u, s, p, end, 1, false);

@@ -206,9 +206,9 @@ TEST(packing_is_the_inverse_of_unpacking)
 		struct bkey_format f = random_format();
 		u64 w[BKEY_U64s + 3], again[BKEY_U64s + 3];
 		struct bkey_packed *p = (void *)w;
-		struct {
+		union {
 			struct bkey_i k;
-			u64 v[3];
+			u64 w[BKEY_U64s + 3];
 		} u;
 		unsigned spare = f.key_u64s * 64 - 24;
 
