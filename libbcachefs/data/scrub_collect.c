@@ -239,12 +239,14 @@ static int collect_level(struct collect *w, unsigned btree, unsigned level)
 				    (level ? 0 : BTREE_ITER_once));
 	for (;;) {
 		ret = bch_iter_peek(&iter, &k);
-		if (ret == -BCH_ERR_btree_node_read_error && bch_iter_skip_unreadable(&iter))
-			continue;
-		/* What cannot be reached is counted where the lost node is reported. */
-		if (ret == -BCH_ERR_btree_node_read_error)
+		if (ret == -BCH_ERR_btree_node_read_error) {
+			/* What cannot be reached is lost with the node, which is reported. */
 			ret = 0;
-		else if (!ret && k.k)
+			if (bch_iter_skip_unreadable(&iter))
+				continue;
+			break;
+		}
+		if (!ret && k.k)
 			ret = collect_key(w, btree, level, k);
 		if (ret || !k.k)
 			break;

@@ -1,0 +1,303 @@
+"""scrub --dry-run: every copy is read and checked, bad ones are told with device, remedy and files; nothing is written."""
+import json
+import os
+import re
+
+import pytest
+
+from imagesets import all_sets, data_hash
+
+pytestmark = pytest.mark.needs("scrub")
+
+SETS = {s.name: s for s in all_sets()}
+# Small sets of all kinds: checksums, compression, encryption, block sizes, unclean, newer versions, erasure coding.
+CLEAN = [s for s in SETS.values() if s.name in (
+    "basic blk4k comp csum degraded deep enc multi3 n28 n39un old reflink resized snap tomb unclean1 unclean2 fresh-ec ec4 "
+    "ec6 n39ec").split()]
+PTR = re.compile(r"crc\w*: c_size (\d+) size \d+ offset (\d+) nonce \d+ csum (\w+) \S+ +compress (\w+)|"
+                 r"ptr: *(\d+):(\d+):(\d+) gen \d+((?: cached| stale| unwritten)*)")
+REPAIRABLE, LOST, FAILED, USAGE = 2, 4, 8, 16
+
+
+def devices_of(bcachefs, image_set, devices, tmp):
+    """The words that name the devices, with the passphrase if there is one."""
+    if not image_set.passphrase:
+        return list(devices)
+    secret = os.path.join(tmp, "secret")
+    with open(secret, "w") as f:
+        f.write(image_set.passphrase)
+    return [f"--passphrase_file={secret}", *devices]
+
+
+def pointers(line):
+    """(dev, bucket, offset in bucket, sectors, checksummed, flags) of each pointer of a listed extent."""
+    size = int(re.search(r" len (\d+) ", line)[1])
+    crc = (size, 0, "none", "none")
+    for c_size, skip, csum, compress, dev, bucket, offset, flags in PTR.findall(line):
+        if c_size:
+            crc = (int(c_size), int(skip), csum, compress)
+        elif crc[2] == "none" and crc[3] in ("none", "incompressible"):
+            yield int(dev), int(bucket), int(offset) + crc[1], size, False, flags
+        else:
+            yield int(dev), int(bucket), int(offset), crc[0], crc[2] != "none", flags
+
+
+def listed_bytes(bcachefs, words):
+    """Bytes of each device by what the listed keys say: {dev: [dirty, cached]}."""
+    places = set()
+    for btree in "extents", "reflink":
+        for line in bcachefs.run("list", "-b", btree, *words).out.splitlines():
+            if " type extent " in line or " type reflink_v " in line:
+                places |= {p[:4] + ("cached" in p[5],) for p in pointers(line)
+                           if "unwritten" not in p[5] and not ("cached" in p[5] and "stale" in p[5])}
+    out = {}
+    for dev, _, _, sectors, cached in places:
+        out.setdefault(dev, [0, 0])[cached] += sectors * 512
+    return out
+
+
+def scrub(bcachefs, words, status=None):
+    r = bcachefs.run("scrub", "--dry-run", "--json", *words, status=status)
+    return json.loads(r.out)
+
+
+@pytest.mark.parametrize("image_set", CLEAN, ids=str)
+def test_scrub_finds_nothing_in_good_sets_and_reads_all(bcachefs, images, tmp, image_set):
+    words = devices_of(bcachefs, image_set, images(image_set), tmp)
+    if len(image_set.packed) < image_set.json.get("devices", 0):
+        words.insert(0, "--degraded")
+    r = scrub(bcachefs, words, status=0)
+    assert r["errors"] == [] and r["totals"]["uncorrected"] == 0 and r["exit_status"] == 0
+    assert sum(d["btree_bytes"] for d in r["devices"]) > 0
+    if (image_set.kernel or "").startswith("6.12"):
+        listed = listed_bytes(bcachefs, words)
+        for d in r["devices"]:
+            dirty, cached = listed.get(d["dev_idx"], [0, 0])
+            assert (d["data_bytes"], d["cached_bytes"]) == (dirty, cached), d
+
+
+def test_scrub_counts_data_without_checksum(bcachefs, images, tmp):
+    image_set = SETS["csum"]
+    words = devices_of(bcachefs, image_set, images(image_set), tmp)
+    unverified = {p[:4] for line in bcachefs.run("list", *words).out.splitlines() if " type extent " in line
+                  for p in pointers(line) if not p[4] and "unwritten" not in p[5]}
+    assert scrub(bcachefs, words, status=0)["devices"][0]["unverifiable_bytes"] == sum(p[3] for p in unverified) * 512 > 0
+
+
+# ---- Damage ----
+
+class Damage:
+    """Copies of a set's images, some bytes of which are flipped."""
+
+    def __init__(self, bcachefs, image_set, paths):
+        self.bcachefs, self.paths, self.image_set = bcachefs, paths, image_set
+        text = bcachefs.run("show-super", paths[0]).out
+        sizes = re.findall(r"^Device: +(\d+).*?Bucket size: +(\d+) KiB", text, re.M | re.S)
+        self.bucket_sectors = {int(dev): int(kib) * 2 for dev, kib in sizes}
+        self.bad = []
+
+    def flip(self, dev, bucket, offset, at=100):
+        """Flip a byte `at` bytes behind the sector; dev is a slot, and the images are in the order of slots."""
+        sector = bucket * self.bucket_sectors[dev] + offset
+        with open(self.paths[dev], "r+b") as f:
+            f.seek(sector * 512 + at)
+            byte = f.read(1)[0]
+            f.seek(sector * 512 + at)
+            f.write(bytes([byte ^ 0x55]))
+        self.bad.append((dev, sector))
+
+    def list(self, *words):
+        return self.bcachefs.run("list", *words, *self.paths, status=0).out.splitlines()
+
+    def scrub(self, status):
+        """The errors found; the images do not change, and the text form says the same."""
+        before = [data_hash(p) for p in self.paths]
+        r = scrub(self.bcachefs, self.paths, status)
+        text = self.bcachefs.run("scrub", "-n", *self.paths, status=status).out
+        assert [data_hash(p) for p in self.paths] == before
+        assert r["exit_status"] == status
+        assert sum(d["uncorrected"] for d in r["devices"]) == len(r["errors"]) == r["totals"]["uncorrected"]
+        for e in r["errors"]:
+            assert e["device"] == self.paths[e["dev_idx"]]
+            assert f"{e['device']} sector {e['sector']} (bucket {e['bucket']}): {e['data']}: {e['reason']}; " in text
+            for f in e["files"]:
+                assert f"  {f['path']} (inode {f['inode']} " in text
+        return r["errors"]
+
+    def places(self, errors):
+        return sorted((e["dev_idx"], e["sector"]) for e in errors)
+
+    def check_file(self, error, line):
+        """The error names one file, by the inode of the listed key and a path of that inode."""
+        inum, end, size = map(int, re.search(r" type extent (\d+):(\d+):\S+ len (\d+)", line).groups())
+        (f,) = error["files"]
+        assert (f["inode"], f["offset"], f["length"]) == (inum, (end - size) * 512, size * 512)
+        manifest = [json.loads(entry) for entry in self.image_set.text("manifest.jsonl").splitlines()]
+        paths = {"/" + e["path"] for e in manifest if e.get("ino") == inum}
+        assert f["path"] in paths or not paths
+
+
+@pytest.fixture
+def damage(bcachefs, copies):
+    def make(name):
+        if name not in SETS:
+            pytest.skip(f"no set {name}")
+        return Damage(bcachefs, SETS[name], copies(SETS[name]))
+    return make
+
+
+def extents_with(d, want):
+    """Listed extents where want(pointers) holds."""
+    return [(line, ptrs) for line in d.list() if " type extent " in line
+            for ptrs in [list(pointers(line))] if ptrs and want(line, ptrs)]
+
+
+def test_scrub_bad_copy_with_a_good_one(damage):
+    d = damage("multi3")
+    line, ptrs = extents_with(d, lambda _, ptrs: sum("cached" not in p[5] for p in ptrs) == 2)[0]
+    p = [p for p in ptrs if "cached" not in p[5]][1]
+    d.flip(*p[:3])
+    (error,) = errors = d.scrub(REPAIRABLE)
+    assert d.places(errors) == d.bad
+    assert (error["data"], error["kind"], error["remedy"]) == ("extent", "checksum", "other_copy")
+    d.check_file(error, line)
+
+
+def test_scrub_bad_cached_copy(damage):
+    d = damage("multi3")
+    line, ptrs = extents_with(d, lambda _, ptrs: any(p[5] == " cached" for p in ptrs))[0]
+    d.flip(*[p for p in ptrs if "cached" in p[5]][0][:3])
+    (error,) = errors = d.scrub(REPAIRABLE)
+    assert d.places(errors) == d.bad
+    assert (error["data"], error["remedy"]) == ("cached extent", "other_copy")
+    d.check_file(error, line)
+
+
+def test_scrub_both_copies_bad(damage):
+    d = damage("multi3")
+    line, ptrs = extents_with(d, lambda _, ptrs: len(ptrs) == 2 and "cached" not in ptrs[0][5] + ptrs[1][5])[0]
+    for p in ptrs:
+        d.flip(*p[:3])
+    errors = d.scrub(LOST)
+    assert d.places(errors) == sorted(d.bad)
+    assert {e["remedy"] for e in errors} == {"lost"}
+    d.check_file(errors[0], line)
+
+
+def test_scrub_unreplicated(damage):
+    d = damage("basic")
+    line, ptrs = extents_with(d, lambda _, ptrs: True)[0]
+    d.flip(*ptrs[0][:3])
+    (error,) = errors = d.scrub(LOST)
+    assert d.places(errors) == d.bad
+    assert error["remedy"] == "lost"
+    d.check_file(error, line)
+
+
+def node_pointers(d, btree):
+    (line, *_) = d.list("-b", btree, "-m", "nodes")
+    return [p[:3] for p in pointers(line)]
+
+
+def test_scrub_bad_node(damage):
+    d = damage("multi3")
+    d.flip(*node_pointers(d, "extents")[1])
+    (error,) = errors = d.scrub(REPAIRABLE)
+    assert d.places(errors) == d.bad
+    assert (error["data"], error["btree"], error["level"], error["remedy"]) == ("btree node", "extents", 0, "other_copy")
+
+
+@pytest.mark.parametrize("second,status", [(400, REPAIRABLE), (101, LOST)], ids=["apart", "same-bset"])
+def test_scrub_both_copies_of_a_node(damage, second, status):
+    """Bsets are independent: a node is whole as long as each is good in some copy."""
+    d = damage("multi3")
+    one, two = node_pointers(d, "extents")
+    sets = [int(m) for line in d.list("-b", "extents", "-m", "nodes-ondisk") for m in re.findall(r"^ +offset (\d+) version", line)]
+    if second == 400:
+        assert len(sets) > 1, "the test needs a node of two bsets"
+        d.flip(*one)
+        d.flip(*two, at=sets[1] * 512 + 60)
+    else:
+        d.flip(*one)
+        d.flip(*two, at=second)
+    errors = d.scrub(status)
+    assert d.places(errors) == sorted(d.bad)
+
+
+def stripes(d):
+    """(idx, [(dev, bucket, offset) of each block], parity blocks)."""
+    for line in d.list("-b", "stripes"):
+        m = re.search(r" type stripe 0:(\d+):0 .* blocks \d+:(\d+) ", line)
+        yield int(m[1]), [tuple(map(int, p)) for p in re.findall(r"ptr: (\d+):(\d+):(\d+)", line)], int(m[2])
+
+
+def test_scrub_bad_parity_block(damage):
+    d = damage("ec4")
+    idx, blocks, _ = next(stripes(d))
+    d.flip(*blocks[-1])
+    (error,) = errors = d.scrub(REPAIRABLE)
+    assert d.places(errors) == d.bad
+    assert (error["data"], error["kind"], error["remedy"]) == ("parity block", "ec", "stripe")
+    assert (error["pos"]["offset"], error["block"], error["files"]) == (idx, len(blocks) - 1, [])
+
+
+def test_scrub_bad_data_block(damage):
+    """The extent is told, not also the block that it lies in."""
+    d = damage("ec4")
+    line, ptrs = extents_with(d, lambda line, ptrs: " ec: " in line and len(ptrs) == 1)[0]
+    d.flip(*ptrs[0][:3])
+    (error,) = errors = d.scrub(REPAIRABLE)
+    assert d.places(errors) == d.bad
+    assert (error["data"], error["remedy"]) == ("extent", "stripe")
+    d.check_file(error, line)
+
+
+def test_scrub_data_and_parity_of_a_stripe(damage):
+    d = damage("ec4")
+    line, ptrs = extents_with(d, lambda line, ptrs: " ec: " in line and len(ptrs) == 1 and ptrs[0][2] == 0)[0]
+    idx = int(re.search(r" ec: idx (\d+) ", line)[1])
+    blocks = next(blocks for i, blocks, _ in stripes(d) if i == idx)
+    d.flip(*ptrs[0][:3])
+    d.flip(*blocks[-1])
+    errors = d.scrub(LOST)
+    assert d.places(errors) == sorted(d.bad)
+    assert {e["remedy"] for e in errors} == {"lost"}
+
+
+def test_scrub_shared_extent_names_all_files(damage):
+    d = damage("reflink")
+    owners = {}
+    for line in d.list():
+        m = re.search(r" type reflink_p (\d+):(\d+):\S+ len (\d+) .*idx (\d+)", line)
+        if m:
+            inum, _, size, idx = map(int, m.groups())
+            owners.setdefault((idx, size), set()).add(inum)
+    (idx, size), inums = max(owners.items(), key=lambda o: len(o[1]))
+    assert len(inums) > 1
+    for line in d.list("-b", "reflink"):
+        m = re.search(r" type reflink_v 0:(\d+):0 len (\d+)", line)
+        if m and int(m[1]) - int(m[2]) <= idx < int(m[1]):
+            d.flip(*next(pointers(line))[:3])
+            break
+    (error,) = errors = d.scrub(LOST)
+    assert d.places(errors) == d.bad
+    assert error["btree"] == "reflink" and inums <= {f["inode"] for f in error["files"]}
+
+
+# ---- The command ----
+
+def test_scrub_without_dry_run_is_refused(bcachefs, images):
+    r = bcachefs.run("scrub", *images(SETS["basic"]), status=FAILED)
+    assert "repair is not supported yet" in r.err and not r.out
+
+
+def test_scrub_usage(bcachefs, tmp):
+    bcachefs.run("scrub", "-n", status=USAGE)
+    bcachefs.run("scrub", "-n", "--nonsense", "x", status=USAGE)
+    assert "bcachefs scrub: " in bcachefs.run("scrub", "-n", os.path.join(tmp, "missing"), status=FAILED).err
+
+
+def test_scrub_is_quiet_without_terminal(bcachefs, images):
+    r = bcachefs.run("scrub", "-n", *images(SETS["basic"]), status=0)
+    assert "%" not in r.err and "\r" not in r.err
+    assert re.fullmatch(r"\S+: btree [\d.]+ KiB, data [\d.]+ MiB; 0 bad copies\n", r.out)
