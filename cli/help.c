@@ -59,9 +59,18 @@ void cli_help_line(struct printbuf *out, size_t start, const char *help)
 	fill(out, help, HELP_COLUMN, HELP_COLUMN);
 }
 
+static void option_line(struct printbuf *out, const struct cli_opt *o)
+{
+	size_t start = out->pos;
+
+	prt_str(out, "  ");
+	option_head(out, o);
+	cli_help_line(out, start, o->help);
+}
+
 void cli_help(struct printbuf *out, const struct cli_cmd *cmd)
 {
-	static const struct cli_opt help = {"help", 'h', NULL, "show this help"};
+	struct cli_opt help = {"help", 'h', NULL, "show this help"};
 	const struct cli_opt *o;
 
 	prt_printf(out, "bcachefs %s - %s\nUsage: bcachefs %s [OPTION]... %s\n", cmd->name,
@@ -72,19 +81,11 @@ void cli_help(struct printbuf *out, const struct cli_cmd *cmd)
 	}
 	prt_str(out, "\nOptions:\n");
 	for (o = cmd->opts; o && (o->name || o->letter); o++) {
-		size_t start = out->pos;
-
-		prt_str(out, "  ");
-		option_head(out, o);
-		cli_help_line(out, start, o->help);
+		option_line(out, o);
+		if (o->letter == help.letter)
+			help.letter = 0;
 	}
-	{
-		size_t start = out->pos;
-
-		prt_str(out, "  ");
-		option_head(out, &help);
-		cli_help_line(out, start, help.help);
-	}
+	option_line(out, &help);
 	if (cmd->opt_flags)
 		cli_fs_opts_help(out, cmd->opt_flags);
 }
