@@ -5,7 +5,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 bcachefs=${BCACHEFS:-$here/../build/bcachefs}
 dir=$(mktemp -d "${TMPDIR:-/tmp}/bcachefs-demo.XXXXXX")
-trap 'rm -rf "$dir"' EXIT
+trap 'mountpoint -q "$dir/mnt" && umount "$dir/mnt"; rm -rf "$dir"' EXIT
 cd "$dir"
 
 say() {
@@ -50,9 +50,25 @@ say "The newest entries of its journal"
 lines=25
 show list_journal -n 2 dev0 dev1 dev2
 
-say "The same filesystem without one of its devices: the other copy serves"
-lines=3
-show list -b inodes dev0 dev1
+say "What it is filled with"
+lines=14
+show fs usage -h dev0 dev1 dev2
+
+say "Every copy of everything read and checked"
+lines=20
+show scrub --dry-run dev0 dev1 dev2
+
+say "Without one of its devices the other copies serve: mounted read-only by FUSE"
+if [ -w /dev/fuse ]; then
+	mkdir mnt
+	"$bcachefs" fusemount -o ro,very_degraded dev1 dev2 mnt
+	ls -la mnt | head -n 12
+	printf '%s files, %s bytes read\n' "$(find mnt -type f | wc -l)" \
+		"$(find mnt -type f -exec cat {} + | wc -c)"
+	umount mnt
+else
+	echo "(not shown: /dev/fuse cannot be used here)"
+fi
 
 echo
 echo "demo: all done; the scratch folder is removed"
