@@ -57,6 +57,7 @@ $(FUZZ_BIN): $(O)/%: $(O)/%.o $(HOST_OBJ) $(LIB)
 
 bench: $(O)/bcachefs $(BENCH_BIN)
 	$(Q)set -e; for b in $(BENCH_BIN); do echo "== $${b##*/}"; $$b; done
+	$(Q)echo "== bench_tool"; BCACHEFS=$(abspath $(O)/bcachefs) $(PYTHON) tests/bench/bench_tool.py
 
 demo:
 	$(Q)tests/deps.sh build demo
