@@ -153,7 +153,9 @@ static void append_formatted(struct printbuf *out, const char *s, size_t n)
 	while (n) {
 		size_t run = 0;
 
-		while (run < n && s[run] != '\n' && s[run] != '\t' && s[run] != '\r')
+		/* Most bytes need one comparison. */
+		while (run < n && ((u8)s[run] > '\r' ||
+				   (s[run] != '\n' && s[run] != '\t' && s[run] != '\r')))
 			run++;
 		append(out, s, run);
 		s += run;
