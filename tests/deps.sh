@@ -14,7 +14,7 @@ build='gcc libc6-dev make pkg-config libblkid-dev uuid-dev libsodium-dev libssl-
 test='python3 python3-pytest python3-pytest-xdist zstd fuse3 time'
 lint='clang llvm libclang-rt-dev clang-format'
 man='scdoc'
-demo='zstd'
+demo='zstd fuse3'
 kernel='linux-headers-amd64'
 vm='qemu-system-x86 debian-archive-keyring xz-utils zstd util-linux'
 

@@ -25,9 +25,12 @@ for f in $files; do # links to files, not to folders: objects go next to their s
 	mkdir -p "$dir/${f%/*}"
 	ln -sfn "$root/$f" "$dir/$f"
 done
+# Where newer kernels have a header that this one has elsewhere.
+mkdir -p "$dir/compat/linux"
+echo '#include <asm/unaligned.h>' >"$dir/compat/linux/unaligned.h"
 {
 	echo "obj-m := bch.o"
-	echo "ccflags-y := -I$root/libbcachefs -include $root/tests/kernel-objs.h -fwrapv"
+	echo "ccflags-y := -I$root/libbcachefs -idirafter $dir/compat -include $root/tests/kernel-objs.h -fwrapv"
 	echo "ccflags-y += -Wno-declaration-after-statement -Wno-frame-larger-than -Werror"
 	for f in $files; do
 		echo "bch-y += ${f%.c}.o"
