@@ -24,7 +24,7 @@ SANITIZE	?=
 PKGCONFIG	?= pkg-config
 PKGS		:= blkid uuid libsodium libcrypto libzstd liblz4 zlib libxxhash liburcu libudev
 PKGS		+= $(shell $(PKGCONFIG) --exists libisal && echo libisal)
-HAVE_FUSE	:= $(shell $(PKGCONFIG) --exists 'fuse3 >= 3.10' && echo 1)
+HAVE_FUSE	:= $(shell $(PKGCONFIG) --exists 'fuse3 >= 3.12' && echo 1)
 PKGS		+= $(if $(HAVE_FUSE),fuse3)
 LDLIBS_EXTRA	:= -laio -lkeyutils -lpthread -lm
 

@@ -9,7 +9,7 @@
 #include "host/fuse_session.h"
 
 #ifdef HAVE_FUSE
-#define FUSE_USE_VERSION 31
+#define FUSE_USE_VERSION 312
 #include <fuse_lowlevel.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -555,9 +555,22 @@ static void statfs_init(struct session *s)
 	s->statfs.f_files = s->statfs.f_ffree + u.nr_inodes;
 }
 
+static int loop_threads(struct fuse_session *se)
+{
+	struct fuse_loop_config *config = fuse_loop_cfg_create();
+	int ret;
+
+	if (!config)
+		return -ENOMEM;
+	fuse_loop_cfg_set_clone_fd(config, 1);
+	ret = fuse_session_loop_mt(se, config);
+	fuse_loop_cfg_destroy(config);
+	return ret;
+}
+
 static int loop(struct fuse_session *se, bool single_thread)
 {
-	int ret = single_thread ? fuse_session_loop(se) : fuse_session_loop_mt(se, 1);
+	int ret = single_thread ? fuse_session_loop(se) : loop_threads(se);
 
 	return ret < 0 ? ret : 0; /* a signal's number: an orderly end */
 }
