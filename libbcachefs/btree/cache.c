@@ -241,7 +241,7 @@ static void prt_range(struct printbuf *out, const char *a, struct bpos l, const 
 }
 
 /* The range of a node that is in memory must still be what its parent says. */
-static int check_header(struct bch_fs *c, const struct btree *b, const struct bkey_i *key)
+static int check_header(struct bch_fs *c, struct btree *b, const struct bkey_i *key)
 {
 	const struct bch_btree_ptr_v2 *v2 = btree_ptr_v2(key);
 	struct printbuf text = PRINTBUF;
@@ -249,6 +249,8 @@ static int check_header(struct bch_fs *c, const struct btree *b, const struct bk
 	if (bpos_eq(b->data->max_key, key->k.p) &&
 	    (!v2 || bpos_eq(b->data->min_key, v2->min_key)))
 		return 0;
+	if (test_and_set_bit(BTREE_NODE_topology_reported, &b->flags))
+		return -BCH_ERR_btree_node_read_error;
 	prt_str(&text, "btree node header doesn't match ptr\nbtree ");
 	bch_btree_id_to_text(&text, b->id);
 	prt_printf(&text, " level %u\nptr: ", b->level);

@@ -96,7 +96,7 @@ int bch_iter_prev(struct btree_iter *iter, struct bkey_view *k);
 int bch_iter_peek_slot(struct btree_iter *iter, struct bkey_view *k);
 int bch_iter_next_slot(struct btree_iter *iter, struct bkey_view *k);
 
-/* False: the range ends at SPOS_MAX, nothing can follow. */
+/* Forwards only. False: the range ends at SPOS_MAX, nothing can follow. */
 bool bch_iter_skip_unreadable(struct btree_iter *iter);
 
 /*

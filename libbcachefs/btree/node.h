@@ -22,7 +22,7 @@ enum btree_node_flag {
 	BTREE_NODE_read_error,	 /* cannot be read; has no content */
 	BTREE_NODE_accessed,	 /* since the clock's hand came by */
 	BTREE_NODE_fake,	 /* root of a btree without one */
-	BTREE_NODE_topology_reported, /* its children do not fit: said once */
+	BTREE_NODE_topology_reported, /* it or its children do not fit: said once */
 	BTREE_NODE_need_rewrite, /* repaired when read, or a replica is missing or bad */
 };
 
