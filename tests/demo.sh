@@ -28,12 +28,9 @@ show format --replicas=2 --compression=lz4 --background_compression=zstd --disca
 	--label=ssd.fast fast --label=hdd.one slow1 --label=hdd.two slow2 \
 	--foreground_target=ssd --background_target=hdd --promote_target=ssd
 
-say "Its superblock, from one of the members: options, then the members"
-lines=100
-show show-super fast
-
-say "Where the copies of the superblock are"
-show show-super --fields=members_v2 --layout slow2
+say "Its superblock, from one of the members: options, where the copies lie, then the members"
+lines=90
+show show-super --layout fast
 
 say "A filesystem that a real kernel wrote (three devices, two copies, compressed)"
 for n in 0 1 2; do
@@ -45,6 +42,10 @@ show list -b extents dev0 dev1 dev2
 say "One key as a document for programs"
 lines=1
 show list -b inodes --json dev0 dev1 dev2
+
+say "What fills it"
+lines=40
+show fs usage -h dev0 dev1 dev2
 
 say "The newest entries of its journal"
 lines=25
