@@ -28,8 +28,9 @@ static void check_target(const struct cli_cmd *cmd, const char *path, bool force
 
 	if (ret)
 		cli_die(cmd, "Error opening %s: %s%s", path, strerror(-ret),
-			ret != -EEXIST ? "" : force ? " and is not a regular file"
-						    : " (-f replaces it)");
+			ret != -EEXIST ? "" :
+			force	       ? " and is not a regular file" :
+					 " (-f replaces it)");
 }
 
 /* dump */
@@ -53,15 +54,15 @@ static const struct cli_opt dump_opts[] = {
 	[OPT_NO_JOURNAL] = {"nojournal", 0, NULL,
 			    "of the journal only buckets with entries to be replayed"},
 	[OPT_SANITIZE] = {"sanitize", 's', "[=WHAT]",
-			  "leave out contents: data (inline data, values of extended attributes), filenames (and names of extended attributes), or both"},
+			  "leave out contents: data (inline data, values of extended attributes), "
+			  "filenames (and names of extended attributes), or both"},
 	[OPT_OUT_FORMAT] = {"format", 0, "FORMAT", "qcow2 or raw: sparse files, NAME.raw"},
 	[OPT_NOEXCL] = {"noexcl", 0, NULL, "accepted: devices are never opened exclusively"},
 	[OPT_PASSPHRASE_FILE] = {"passphrase_file", 0, "FILE",
 				 "read the passphrase of an encrypted filesystem from FILE"},
 	[OPT_MEMORY] = {"memory", 0, "SIZE", "memory for btree nodes (default a quarter of all)"},
 	[OPT_VERBOSE] = {"verbose", 'v', NULL, "tell what is written"},
-	{}
-};
+	{}};
 
 struct dump_cmd {
 	const struct cli_cmd *cmd;
@@ -172,8 +173,8 @@ static int emit(void *arg, u64 offset, const void *buf, size_t bytes)
 	struct dump_image *im = arg;
 
 	im->bytes += bytes;
-	im->err = im->a->raw ? emit_raw(im, offset, buf, bytes)
-			     : qcow2_add(&im->w, offset, buf, bytes);
+	im->err = im->a->raw ? emit_raw(im, offset, buf, bytes) :
+			       qcow2_add(&im->w, offset, buf, bytes);
 	return im->err;
 }
 
@@ -261,8 +262,10 @@ static int run_dump(const struct cli_cmd *cmd, int argc, char **argv)
 		else if (write_images(a))
 			status = a->c->nr_errors ? EXIT_UNREADABLE : EXIT_OK;
 		if (a->d.nr_left_out)
-			cli_error(cmd, "%s: parts of %llu nodes could not be sanitized and were left out",
-				  a->c->name, a->d.nr_left_out);
+			cli_error(
+				cmd,
+				"%s: parts of %llu nodes could not be sanitized and were left out",
+				a->c->name, a->d.nr_left_out);
 		bch_dump_exit(&a->d);
 		bch_fs_close(a->c);
 	}
@@ -277,13 +280,17 @@ const struct cli_cmd cmd_dump = {
 	.operands = "DEVICE...",
 	.summary = "write the metadata of a filesystem to sparse images",
 	.details =
-		"Superblocks, journal and all btree nodes of each member go to a qcow2 image of the "
-		"member's size; the contents of files do not, but for very small ones and the names. "
-		"With --sanitize neither do those: their bytes are replaced, sizes and all else stay. "
+		"Superblocks, journal and all btree nodes of each member go to a qcow2 image of "
+		"the "
+		"member's size; the contents of files do not, but for very small ones and the "
+		"names. "
+		"With --sanitize neither do those: their bytes are replaced, sizes and all else "
+		"stay. "
 		"To dump an encrypted filesystem its key is needed; the image is encrypted as the "
 		"filesystem is.\n"
 		"\n"
-		"Nothing is written to the devices. Nodes or sectors that cannot be read are told on "
+		"Nothing is written to the devices. Nodes or sectors that cannot be read are "
+		"told on "
 		"standard error; the exit status is then 4.",
 	.opts = dump_opts,
 	.run = run_dump,
@@ -296,9 +303,7 @@ enum {
 };
 
 static const struct cli_opt undump_opts[] = {
-	[OPT_UNDUMP_FORCE] = {"force", 'f', NULL, "replace existing files"},
-	{}
-};
+	[OPT_UNDUMP_FORCE] = {"force", 'f', NULL, "replace existing files"}, {}};
 
 /* The name of the image in @path; not without the suffix. */
 static char *undump_path(const struct cli_cmd *cmd, const char *path)
@@ -384,9 +389,9 @@ const struct cli_cmd cmd_undump = {
 	.group = "Debug",
 	.operands = "FILE.qcow2...",
 	.summary = "make sparse raw images of dumps",
-	.details =
-		"Each FILE.qcow2 becomes FILE next to it. Any qcow2 image of version 2 or 3 without "
-		"backing file, compression and encryption will do.",
+	.details = "Each FILE.qcow2 becomes FILE next to it. Any qcow2 image of version 2 or 3 "
+		   "without "
+		   "backing file, compression and encryption will do.",
 	.opts = undump_opts,
 	.run = run_undump,
 };

@@ -70,8 +70,8 @@ static void counters_read(struct usage *u)
 }
 
 /* Calls for each counter of one type, in order. */
-#define for_each_counter(u, n, _type)			\
-	darray_for_each((u)->counters, n)		\
+#define for_each_counter(u, n, _type)     \
+	darray_for_each((u)->counters, n) \
 		if (n->a.type == BCH_ACCOUNTING_##_type)
 
 static const struct counter *find_counter(const struct usage *u, const struct bch_accounting_pos *a)
@@ -92,7 +92,7 @@ static void set_stops(struct printbuf *out, const u16 *stops, unsigned nr)
 	for (i = 0; i < nr; prev = stops[i++])
 		printbuf_tabstop_push(out, stops[i] - prev);
 }
-#define SET_STOPS(out, ...)								\
+#define SET_STOPS(out, ...) \
 	set_stops(out, (const u16[]){__VA_ARGS__}, ARRAY_SIZE(((const u16[]){__VA_ARGS__})))
 
 static void prt_cell(struct printbuf *out, const char *s)
@@ -194,7 +194,8 @@ static void data_to_text(struct usage *u)
 	prt_cell(out, "Durability");
 	prt_str(out, "Devices");
 	prt_newline(out);
-	for_each_counter(u, n, persistent_reserved) {
+	for_each_counter(u, n, persistent_reserved)
+	{
 		if (!n->v[0])
 			continue;
 		prt_cell(out, "reserved:");
@@ -204,9 +205,7 @@ static void data_to_text(struct usage *u)
 		prt_bytes_right(out, n->v[0]);
 		prt_newline(out);
 	}
-	for_each_counter(u, n, replicas)
-		if (n->v[0])
-			replicas_to_text(u, n);
+	for_each_counter(u, n, replicas) if (n->v[0]) replicas_to_text(u, n);
 }
 
 static void compression_to_text(struct usage *u)
@@ -215,7 +214,8 @@ static void compression_to_text(struct usage *u)
 	bool first = true, human = out->human_units;
 
 	out->human_units = true;
-	for_each_counter(u, n, compression) {
+	for_each_counter(u, n, compression)
+	{
 		if (first) {
 			prt_str(out, "\nCompression:\n");
 			SET_STOPS(out, 12, 28, 44, 68);
@@ -226,9 +226,9 @@ static void compression_to_text(struct usage *u)
 			prt_newline(out);
 		}
 		first = false;
-		prt_cell(out, n->a.compression.type < BCH_COMPRESSION_TYPE_NR
-				      ? bch_compression_type_names[n->a.compression.type]
-				      : "(unknown)");
+		prt_cell(out, n->a.compression.type < BCH_COMPRESSION_TYPE_NR ?
+				      bch_compression_type_names[n->a.compression.type] :
+				      "(unknown)");
 		prt_bytes_right(out, n->v[2]);
 		prt_bytes_right(out, n->v[1]);
 		prt_units_u64(out, n->v[0] ? (n->v[1] << 9) / n->v[0] : 0);
@@ -243,7 +243,8 @@ static void btrees_to_text(struct usage *u)
 	struct printbuf *out = &u->out;
 	bool first = true;
 
-	for_each_counter(u, n, btree) {
+	for_each_counter(u, n, btree)
+	{
 		if (first) {
 			prt_str(out, "\nBtree usage:\n");
 			SET_STOPS(out, 12, 28);
@@ -255,7 +256,8 @@ static void btrees_to_text(struct usage *u)
 		prt_bytes_right(out, n->v[0]);
 		prt_newline(out);
 	}
-	for_each_counter(u, n, rebalance_work) {
+	for_each_counter(u, n, rebalance_work)
+	{
 		prt_str(out, "\nPending rebalance work:\n");
 		prt_units_u64(out, n->v[0] << 9);
 		prt_newline(out);
@@ -294,12 +296,14 @@ static void dev_to_text(struct usage *u, const struct bch_dev *ca)
 	SET_STOPS(out, 16, 36, 52, 66);
 	prt_newline(out);
 	dev_label(u, ca, &label);
-	prt_printf(out, "%s (device %u):", label.pos ? printbuf_str(&label) : "(no label)", ca->idx);
+	prt_printf(out, "%s (device %u):", label.pos ? printbuf_str(&label) : "(no label)",
+		   ca->idx);
 	printbuf_exit(&label);
 	prt_tab(out);
 	prt_word_right(out, bch_dev_online(ca) ? ca->name : "(device not found)");
-	prt_word_right(out, ca->mi.state < BCH_MEMBER_STATE_NR
-				    ? bch_member_state_names[ca->mi.state] : "unknown");
+	prt_word_right(out, ca->mi.state < BCH_MEMBER_STATE_NR ?
+				    bch_member_state_names[ca->mi.state] :
+				    "unknown");
 	prt_newline(out);
 	printbuf_indent_add(out, 2);
 	prt_tab(out);
@@ -376,7 +380,8 @@ static void replicas_to_json(struct json *j, struct usage *u)
 	unsigned i;
 
 	json_array_begin(j, "replicas");
-	for_each_counter(u, n, replicas) {
+	for_each_counter(u, n, replicas)
+	{
 		bool degraded = false;
 
 		json_object_begin(j, NULL);
@@ -433,7 +438,8 @@ static void dev_to_json(struct json *j, struct usage *u, const struct bch_dev *c
 static void work_to_json(struct json *j, struct usage *u)
 {
 	json_array_begin(j, "reserved");
-	for_each_counter(u, n, persistent_reserved) {
+	for_each_counter(u, n, persistent_reserved)
+	{
 		json_object_begin(j, NULL);
 		json_u64(j, "replicas", n->a.persistent_reserved.nr_replicas);
 		json_u64(j, "bytes", n->v[0] << 9);
@@ -441,7 +447,8 @@ static void work_to_json(struct json *j, struct usage *u)
 	}
 	json_array_end(j);
 	json_array_begin(j, "compression");
-	for_each_counter(u, n, compression) {
+	for_each_counter(u, n, compression)
+	{
 		json_object_begin(j, NULL);
 		if (n->a.compression.type < BCH_COMPRESSION_TYPE_NR)
 			json_str(j, "type", bch_compression_type_names[n->a.compression.type]);
@@ -452,7 +459,8 @@ static void work_to_json(struct json *j, struct usage *u)
 	}
 	json_array_end(j);
 	json_array_begin(j, "btrees");
-	for_each_counter(u, n, btree) {
+	for_each_counter(u, n, btree)
+	{
 		u32 id = le32_to_cpu(n->a.btree.id);
 
 		json_object_begin(j, NULL);
@@ -464,8 +472,7 @@ static void work_to_json(struct json *j, struct usage *u)
 		json_object_end(j);
 	}
 	json_array_end(j);
-	for_each_counter(u, n, rebalance_work)
-		json_u64(j, "rebalance_work_bytes", n->v[0] << 9);
+	for_each_counter(u, n, rebalance_work) json_u64(j, "rebalance_work_bytes", n->v[0] << 9);
 }
 
 static void usage_to_json(struct usage *u)
@@ -550,9 +557,10 @@ const struct cli_cmd cmd_fs_usage = {
 	.group = "Commands for managing devices and space",
 	.operands = "DEVICE...",
 	.summary = "show what an unmounted filesystem is filled with",
-	.details =
-		"Prints space by kind of data and replicas, compression, btrees and devices, from the "
-		"accounting btree of the unmounted filesystem on these devices. Nothing is written.",
+	.details = "Prints space by kind of data and replicas, compression, btrees and devices, "
+		   "from the "
+		   "accounting btree of the unmounted filesystem on these devices. Nothing is "
+		   "written.",
 	.opts = opts,
 	.run = run_usage,
 };

@@ -136,8 +136,7 @@ static void prt_formats(struct list *l, const struct btree *b)
 	prt_printf(out, "    sib u64s: %u, %u (merge threshold %zu)\n", sib, sib, node_u64s / 3);
 	prt_printf(out, "    nr packed keys %u\n    nr unpacked keys %u\n", b->nr_packed,
 		   b->nr_unpacked);
-	prt_printf(out, "    floats %u\n    failed unpacked %u\n\n", nr.floats,
-		   nr.failed_unpacked);
+	prt_printf(out, "    floats %u\n    failed unpacked %u\n\n", nr.floats, nr.failed_unpacked);
 }
 
 /* Read the node raw. False: told why not. */
@@ -361,8 +360,7 @@ static const struct cli_opt list_opts[] = {
 	[OPT_MEMORY] = {"memory", 0, "SIZE", "memory for btree nodes (default a quarter of all)"},
 	[OPT_COLORIZE] = {"colorize", 'c', "BOOL", "accepted and without effect"},
 	[OPT_VERBOSE] = {"verbose", 'v', NULL, "also tell what is found on opening"},
-	{}
-};
+	{}};
 
 static bool parse_number(const char *s, unsigned max, unsigned *v)
 {
@@ -461,7 +459,9 @@ static void parse_opt(struct list *l, struct list_args *args, int opt, const cha
 		l->mode = parse_mode(cmd, value);
 		break;
 	case OPT_FSCK:
-		cli_die(cmd, "repairing in memory (-f) is not supported yet; without -f the keys of an unreplayed journal are shown too");
+		cli_die(cmd,
+			"repairing in memory (-f) is not supported yet; without -f the keys of "
+			"an unreplayed journal are shown too");
 	case OPT_NO_JOURNAL:
 		args->open.no_journal = true;
 		break;

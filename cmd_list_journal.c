@@ -210,9 +210,7 @@ static bool entry_in_ranges(const struct list_journal *l, const struct jset_entr
 	if (!entry_is_filterable(e))
 		return false;
 	for_each_jset_key(k, e)
-		darray_for_each(l->ranges, r)
-			if (key_in_range(r, e->btree_id, &k->k))
-				return true;
+		darray_for_each(l->ranges, r) if (key_in_range(r, e->btree_id, &k->k)) return true;
 	return false;
 }
 
@@ -253,9 +251,7 @@ static bool next_piece(const struct list_journal *l, struct jset_entry *e, struc
 		*start = e;
 		*end = transaction_end(e, last);
 		if (entry_is_transaction_start(e))
-			for_each_jset_entry(i, *start, *end)
-				if (entry_in_ranges(l, i))
-					return true;
+			for_each_jset_entry(i, *start, *end) if (entry_in_ranges(l, i)) return true;
 		e = *end;
 	}
 	return false;
@@ -265,8 +261,7 @@ static bool next_piece(const struct list_journal *l, struct jset_entry *e, struc
 
 static bool is_blacklisted(const struct list_journal *l, const struct journal_entry *e)
 {
-	return e->state == JOURNAL_ENTRY_DROPPED ||
-	       bch_journal_seq_is_blacklisted(l->c, e->seq);
+	return e->state == JOURNAL_ENTRY_DROPPED || bch_journal_seq_is_blacklisted(l->c, e->seq);
 }
 
 /* In entries that do not count the first character of each line, if it is a blank, is a star. */
@@ -332,9 +327,8 @@ static void entry_to_text(struct list_journal *l, const struct journal_entry *en
 		if (!head)
 			head_to_text(&l->out, entry, j, blacklisted);
 		head = true;
-		for_each_jset_entry(e, start, end)
-			if (entry_in_btrees(l, e))
-				sub_entry_to_text(l, e, blacklisted);
+		for_each_jset_entry(e, start, end) if (entry_in_btrees(l, e))
+			sub_entry_to_text(l, e, blacklisted);
 	}
 }
 
@@ -376,9 +370,8 @@ static void entry_to_json(struct list_journal *l, const struct journal_entry *en
 		if (!head)
 			head_to_json(&js, l, entry, j);
 		head = true;
-		for_each_jset_entry(e, start, end)
-			if (entry_in_btrees(l, e))
-				bch_jset_entry_to_json(&js, l->c, e);
+		for_each_jset_entry(e, start, end) if (entry_in_btrees(l, e))
+			bch_jset_entry_to_json(&js, l->c, e);
 	}
 	if (head) {
 		json_array_end(&js);
@@ -417,10 +410,11 @@ static void print_rings(const struct list_journal *l)
 
 	for (unsigned i = 0; i < ARRAY_SIZE(j->devs); i++)
 		if (j->devs[i])
-			bch_log(l->c, "%s: %u journal buckets, newest entry %llu in bucket %u, "
-				"%u sectors free behind it", l->c->devs[i]->name, j->devs[i]->nr,
-				j->devs[i]->newest_seq, j->devs[i]->cur_idx,
-				j->devs[i]->sectors_free);
+			bch_log(l->c,
+				"%s: %u journal buckets, newest entry %llu in bucket %u, "
+				"%u sectors free behind it",
+				l->c->devs[i]->name, j->devs[i]->nr, j->devs[i]->newest_seq,
+				j->devs[i]->cur_idx, j->devs[i]->sectors_free);
 }
 
 static int run(const struct cli_cmd *cmd, int argc, char **argv)
@@ -453,19 +447,27 @@ static int run(const struct cli_cmd *cmd, int argc, char **argv)
 }
 
 static const struct cli_opt opts[] = {
-	[OPT_ALL] = {.letter = 'a', .name = "all",
+	[OPT_ALL] = {.letter = 'a',
+		     .name = "all",
 		     .help = "the whole journal, not only entries that would be replayed"},
-	[OPT_NR_ENTRIES] = {.letter = 'n', .name = "nr-entries", .arg = "N",
+	[OPT_NR_ENTRIES] = {.letter = 'n',
+			    .name = "nr-entries",
+			    .arg = "N",
 			    .help = "only the N newest entries, replayed or not"},
-	[OPT_TRANSACTION_FILTER] = {.letter = 't', .name = "transaction-filter",
+	[OPT_TRANSACTION_FILTER] = {.letter = 't',
+				    .name = "transaction-filter",
 				    .arg = "BBPOS[-BBPOS]",
 				    .help = "only transactions with a key in this range"},
-	[OPT_KEY_FILTER] = {.letter = 'k', .name = "key-filter", .arg = "BTREE",
+	[OPT_KEY_FILTER] = {.letter = 'k',
+			    .name = "key-filter",
+			    .arg = "BTREE",
 			    .help = "of keys only those of this btree"},
 	[OPT_JSON] = {.name = "json", .help = "one JSON object per entry and line"},
-	[OPT_PASSPHRASE_FILE] = {.name = "passphrase-file", .arg = "FILE",
+	[OPT_PASSPHRASE_FILE] = {.name = "passphrase-file",
+				 .arg = "FILE",
 				 .help = "passphrase of an encrypted filesystem"},
-	[OPT_VERBOSE] = {.letter = 'v', .name = "verbose",
+	[OPT_VERBOSE] = {.letter = 'v',
+			 .name = "verbose",
 			 .help = "also tell where each member's journal is written next"},
 	{},
 };
@@ -476,16 +478,22 @@ const struct cli_cmd cmd_list_journal = {
 	.operands = "DEVICE...",
 	.summary = "list the contents of the journal",
 	.details =
-		"Prints journal entries, oldest first. Without -a and -n these are the entries that "
-		"an unclean filesystem would replay and any newer ones, or after a clean shutdown the "
-		"last one. Entries that do not count are called blacklisted, and their lines begin with "
+		"Prints journal entries, oldest first. Without -a and -n these are the entries "
+		"that "
+		"an unclean filesystem would replay and any newer ones, or after a clean "
+		"shutdown the "
+		"last one. Entries that do not count are called blacklisted, and their lines "
+		"begin with "
 		"a star.\n"
 		"\n"
-		"-k and -t may be given more than once. BBPOS is BTREE:INODE:OFFSET[:SNAPSHOT]; the ends "
-		"are part of the range, and U64_MAX and U32_MAX are understood. With -t the keys that "
+		"-k and -t may be given more than once. BBPOS is BTREE:INODE:OFFSET[:SNAPSHOT]; "
+		"the ends "
+		"are part of the range, and U64_MAX and U32_MAX are understood. With -t the keys "
+		"that "
 		"match are red.\n"
 		"\n"
-		"Nothing is written. Exit status: 0; 1 when the filesystem could not be opened; 4 when "
+		"Nothing is written. Exit status: 0; 1 when the filesystem could not be opened; "
+		"4 when "
 		"something could not be read or was damaged.",
 	.opts = opts,
 	.run = run,

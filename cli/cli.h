@@ -18,21 +18,21 @@ enum {
 
 /* One switch of a command. */
 struct cli_opt {
-	const char *name;  /* long name, or NULL; '-' and '_' are the same */
-	char letter;	   /* short name, or 0 */
-	const char *arg;   /* name of its value in help; NULL: takes none; "[=X]": may lack */
-	const char *help;  /* one sentence, lower case */
+	const char *name; /* long name, or NULL; '-' and '_' are the same */
+	char letter;	  /* short name, or 0 */
+	const char *arg;  /* name of its value in help; NULL: takes none; "[=X]": may lack */
+	const char *help; /* one sentence, lower case */
 };
 
 struct cli_cmd {
-	const char *name;    /* "show-super"; subcommands as "fs usage" */
-	const char *alias;   /* or NULL */
-	const char *group;   /* heading in the main help */
-	const char *operands; /* "DEVICE..." */
-	const char *summary; /* one line for the main help */
-	const char *details; /* paragraphs for --help and the man page, or NULL */
+	const char *name;	    /* "show-super"; subcommands as "fs usage" */
+	const char *alias;	    /* or NULL */
+	const char *group;	    /* heading in the main help */
+	const char *operands;	    /* "DEVICE..." */
+	const char *summary;	    /* one line for the main help */
+	const char *details;	    /* paragraphs for --help and the man page, or NULL */
 	const struct cli_opt *opts; /* ends with an entry without name and letter */
-	unsigned opt_flags;  /* also takes filesystem options with these scopes (sb/opts.h) */
+	unsigned opt_flags; /* also takes filesystem options with these scopes (sb/opts.h) */
 	bool hidden;
 	u8 exit_usage, exit_fail; /* statuses of its own; 0: EXIT_USAGE, EXIT_FAIL */
 	int (*run)(const struct cli_cmd *cmd, int argc, char **argv);
@@ -71,10 +71,10 @@ int cli_next(struct cli_parse *p);
 
 /* "bcachefs COMMAND: text" on stderr; the latter two exit (with EXIT_USAGE, EXIT_FAIL). */
 void cli_error(const struct cli_cmd *cmd, const char *fmt, ...) __printf(2, 3);
-void cli_usage_error(const struct cli_cmd *cmd, const char *fmt, ...)
-	__printf(2, 3) __attribute__((noreturn));
-void cli_die(const struct cli_cmd *cmd, const char *fmt, ...)
-	__printf(2, 3) __attribute__((noreturn));
+void cli_usage_error(const struct cli_cmd *cmd, const char *fmt, ...) __printf(2, 3)
+	__attribute__((noreturn));
+void cli_die(const struct cli_cmd *cmd, const char *fmt, ...) __printf(2, 3)
+	__attribute__((noreturn));
 
 /* Help of one command, of all in a table that ends with NULL, and their manual (scdoc). */
 void cli_help(struct printbuf *out, const struct cli_cmd *cmd);

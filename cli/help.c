@@ -144,7 +144,8 @@ void cli_man(struct printbuf *out, const struct cli_cmd *const *commands)
 
 		if (cmd->hidden)
 			continue;
-		prt_printf(out, "## bcachefs %s\n\n*bcachefs %s* [_OPTION_]... ", cmd->name, cmd->name);
+		prt_printf(out, "## bcachefs %s\n\n*bcachefs %s* [_OPTION_]... ", cmd->name,
+			   cmd->name);
 		cli_man_text(out, "", cmd->operands, "\n\n");
 		cli_man_text(out, "", cmd->summary, "\n\n");
 		if (cmd->details)
@@ -152,7 +153,8 @@ void cli_man(struct printbuf *out, const struct cli_cmd *const *commands)
 		for (o = cmd->opts; o && (o->name || o->letter); o++)
 			man_option(out, o);
 		if (cmd->opt_flags)
-			prt_str(out, "It also takes filesystem options, see *FILESYSTEM OPTIONS*.\n\n");
+			prt_str(out,
+				"It also takes filesystem options, see *FILESYSTEM OPTIONS*.\n\n");
 	}
 	prt_str(out, "# FILESYSTEM OPTIONS\n\n");
 	cli_fs_opts_man(out);

@@ -41,18 +41,18 @@ void cli_paths_exit(struct cli_paths *paths)
 	darray_exit(&paths->d);
 }
 
-static int key_by_passphrase(const struct sb_crypt *crypt, const struct bch_fs *c,
-			     const char *file, struct bch_crypt_key *key)
+static int key_by_passphrase(const struct sb_crypt *crypt, const struct bch_fs *c, const char *file,
+			     struct bch_crypt_key *key)
 {
-	char *passphrase = file ? cli_passphrase_file(file)
-				: cli_read_passphrase("Enter passphrase: ");
+	char *passphrase =
+		file ? cli_passphrase_file(file) : cli_read_passphrase("Enter passphrase: ");
 	struct bch_crypt_key passphrase_key;
 	int ret;
 
 	if (!passphrase)
 		return -BCH_ERR_no_passphrase;
 	ret = bch_crypt_passphrase_key(crypt, passphrase, strlen(passphrase), &passphrase_key) ?:
-	      bch_crypt_master_key(crypt, c->uuid, &passphrase_key, key);
+		      bch_crypt_master_key(crypt, c->uuid, &passphrase_key, key);
 	memzero_explicit(&passphrase_key, sizeof(passphrase_key));
 	cli_wipe(passphrase);
 	return ret;

@@ -47,8 +47,8 @@ static int find_long(const struct cli_parse *p, const char *word, size_t len, bo
 		if (!prefix)
 			continue;
 		if (found >= 0)
-			cli_usage_error(p->cmd, "option --%.*s is ambiguous: --%s or --%s", (int)len,
-					word, opts[found].name, opts[i].name);
+			cli_usage_error(p->cmd, "option --%.*s is ambiguous: --%s or --%s",
+					(int)len, word, opts[found].name, opts[i].name);
 		found = i;
 	}
 	return found;

@@ -115,8 +115,8 @@ char *cli_passphrase_file(const char *path)
 	if (n < 0)
 		fprintf(stderr, "bcachefs: passphrase file %s: %s\n", path, strerror(errno));
 	else if (n > PASSPHRASE_MAX || memchr(text, 0, n))
-		fprintf(stderr, "bcachefs: passphrase file %s: over %u bytes, or holds a NUL\n", path,
-			PASSPHRASE_MAX);
+		fprintf(stderr, "bcachefs: passphrase file %s: over %u bytes, or holds a NUL\n",
+			path, PASSPHRASE_MAX);
 	if (fd >= 0)
 		close(fd);
 	if (n < 0 || n > PASSPHRASE_MAX || memchr(text, 0, n)) {

@@ -161,7 +161,9 @@ int qcow2_add(struct qcow2_writer *w, u64 offset, const void *buf, size_t bytes)
 	return ret;
 }
 
-/* Counts of 1 for every cluster of the file, those of the counts included; *@table, its @clusters. */
+/*
+ * Counts of 1 for every cluster of the file, those of the counts included; *@table, its @clusters.
+ */
 static int write_refcounts(struct qcow2_writer *w, u64 *table, u32 *clusters)
 {
 	size_t cluster = cluster_bytes(w);
@@ -263,7 +265,9 @@ static int read_all(struct qcow2_reader *r, const char *what, void *buf, size_t 
 	ssize_t n;
 
 	if (at > r->file_bytes || bytes > r->file_bytes - at)
-		return refuse(r, "damaged qcow2 image: the %s at byte %llu lies behind the end of the file (%llu bytes)",
+		return refuse(r,
+			      "damaged qcow2 image: the %s at byte %llu lies behind the end of the "
+			      "file (%llu bytes)",
 			      what, at, r->file_bytes);
 	n = read_at(r->in, buf, bytes, at);
 	if (n < 0)
@@ -276,13 +280,18 @@ static int check_l1(struct qcow2_reader *r)
 	u64 per_l1 = 1ULL << (2 * r->cluster_bits - 3), want = DIV_ROUND_UP(r->size, per_l1);
 
 	if (r->l1_nr < want)
-		return refuse(r, "damaged qcow2 image: its level 1 table has %llu entries, %llu are needed for %llu bytes",
+		return refuse(r,
+			      "damaged qcow2 image: its level 1 table has %llu entries, %llu are "
+			      "needed for %llu bytes",
 			      r->l1_nr, want, r->size);
 	r->l1_nr = want;
 	if (r->l1_offset % 8 || r->l1_offset > r->file_bytes ||
 	    want * sizeof(__be64) > r->file_bytes - r->l1_offset)
-		return refuse(r, "damaged qcow2 image: the level 1 table at byte %llu lies behind the end of the file (%llu bytes)",
-			      r->l1_offset, r->file_bytes);
+		return refuse(
+			r,
+			"damaged qcow2 image: the level 1 table at byte %llu lies behind the end "
+			"of the file (%llu bytes)",
+			r->l1_offset, r->file_bytes);
 	return 0;
 }
 

@@ -109,8 +109,8 @@ static enum node_verdict check_identity(struct node_read *r, const struct btree_
 				  "got wrong btree node: got\n%s", printbuf_str(&head));
 	} else if (!n->keys.seq) {
 		prt_node_head(&head, n);
-		v = bch_node_must(r, BCH_FSCK_ERR_btree_node_bad_seq,
-				  "bad btree header: seq 0\n%s", printbuf_str(&head));
+		v = bch_node_must(r, BCH_FSCK_ERR_btree_node_bad_seq, "bad btree header: seq 0\n%s",
+				  printbuf_str(&head));
 	} else {
 		r->seq = le64_to_cpu(n->keys.seq);
 	}
@@ -231,8 +231,8 @@ static enum node_verdict check_range(struct node_read *r, struct btree_node *n)
 				  printbuf_str(&want));
 	} else if (!bpos_eq(n->max_key, p)) {
 		bch_bpos_to_text(&got, n->max_key);
-		v = bch_node_must(r, BCH_FSCK_ERR_btree_node_bad_max_key,
-				  "incorrect max key %s", printbuf_str(&got));
+		v = bch_node_must(r, BCH_FSCK_ERR_btree_node_bad_max_key, "incorrect max key %s",
+				  printbuf_str(&got));
 	}
 	printbuf_exit(&got);
 	printbuf_exit(&want);
@@ -289,8 +289,8 @@ static enum node_verdict check_node_head(struct node_read *r)
 static void adopt_set(struct node_read *r, struct node_replica *rep)
 {
 	size_t start = (size_t)r->offset << 9;
-	size_t end = min(bset_end_bytes(bset_at(rep->buf, r->offset), r->offset),
-			 bch_node_bytes(r->c));
+	size_t end =
+		min(bset_end_bytes(bset_at(rep->buf, r->offset), r->offset), bch_node_bytes(r->c));
 
 	if (rep->buf != r->buf)
 		memcpy(r->buf + start, rep->buf + start, end - start);
@@ -321,7 +321,9 @@ static enum node_verdict check_set_of_replica(struct node_read *r, struct node_r
 	adopt_set(r, rep);
 	r->set = i = bset_at(r->buf, r->offset);
 	r->compat = (struct bset_compat){
-		.version = le16_to_cpu(i->version), .btree = r->b->id, .level = r->b->level,
+		.version = le16_to_cpu(i->version),
+		.btree = r->b->id,
+		.level = r->b->level,
 		.other_endian = le32_to_cpu(i->flags) & BSET_BIG_ENDIAN,
 	};
 	if (!r->offset && !r->b->level && btree_id_flags(r->b->id) & BTREE_IS_EXTENTS &&
@@ -382,7 +384,8 @@ static bool check_blacklist(struct node_read *r, const struct bset *i)
 			     "first btree node bset has blacklisted journal seq (%llu)", seq);
 	if (r->ptr_sectors)
 		bch_node_fix(r, BCH_FSCK_ERR_first_bset_blacklisted_journal_seq,
-			     "found blacklisted bset (journal seq %llu) in btree node at offset %u-%u/%u",
+			     "found blacklisted bset (journal seq %llu) in btree node at offset "
+			     "%u-%u/%u",
 			     seq, r->offset, r->offset + bset_sectors(r->c, i, r->offset),
 			     r->ptr_sectors);
 	return !r->offset;
@@ -468,8 +471,8 @@ int bch_node_assemble(struct node_read *r)
 			break;
 		default:
 			if (!r->doubtful)
-				last = r->offset + bset_sectors(r->c, bset_at(r->buf, r->offset),
-								r->offset);
+				last = r->offset +
+				       bset_sectors(r->c, bset_at(r->buf, r->offset), r->offset);
 			ret = take_set(r);
 		}
 	}

@@ -19,7 +19,7 @@
 #define CACHE_TABLE_BITS     14
 #define CACHE_MEMORY_DEFAULT (4ULL << 30)
 /* Reads in flight that prefetching may cause. */
-#define PREFETCH_MAX 32
+#define PREFETCH_MAX	     32
 
 /* Nodes */
 
@@ -246,8 +246,7 @@ static int check_header(struct bch_fs *c, struct btree *b, const struct bkey_i *
 	const struct bch_btree_ptr_v2 *v2 = btree_ptr_v2(key);
 	struct printbuf text = PRINTBUF;
 
-	if (bpos_eq(b->data->max_key, key->k.p) &&
-	    (!v2 || bpos_eq(b->data->min_key, v2->min_key)))
+	if (bpos_eq(b->data->max_key, key->k.p) && (!v2 || bpos_eq(b->data->min_key, v2->min_key)))
 		return 0;
 	if (test_and_set_bit(BTREE_NODE_topology_reported, &b->flags))
 		return -BCH_ERR_btree_node_read_error;
@@ -260,10 +259,13 @@ static int check_header(struct bch_fs *c, struct btree *b, const struct bkey_i *
 	prt_printf(&text, " level %llu", BTREE_NODE_LEVEL(le64_to_cpu(b->data->flags)));
 	prt_range(&text, "\nmin ", b->data->min_key, "\nmax ", b->data->max_key);
 	bch_btree_report(c, &(struct btree_finding){
-		.id = BCH_FSCK_ERR_btree_node_topology_bad_min_key,
-		.class = BTREE_FINDING_BAD, .btree = b->id, .level = b->level, .ptr = key,
-		.text = printbuf_str(&text),
-	});
+				    .id = BCH_FSCK_ERR_btree_node_topology_bad_min_key,
+				    .class = BTREE_FINDING_BAD,
+				    .btree = b->id,
+				    .level = b->level,
+				    .ptr = key,
+				    .text = printbuf_str(&text),
+			    });
 	printbuf_exit(&text);
 	return -BCH_ERR_btree_node_read_error;
 }

@@ -32,7 +32,7 @@ struct btree_cache {
 	void *bufs[BTREE_CACHE_BUFS]; /* spare I/O buffers of a node's size */
 	unsigned nr_bufs;
 	wait_queue_head_t read_done;
-	struct workqueue_struct *wq; /* checks and sorts what was read */
+	struct workqueue_struct *wq;	   /* checks and sorts what was read */
 	u64 nr_reads, nr_hits, nr_evicted; /* statistics */
 };
 

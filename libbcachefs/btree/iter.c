@@ -7,8 +7,8 @@
 #include "btree/iter.h"
 #include "btree/path.h"
 
-void bch_iter_init_level(struct btree_iter *iter, struct bch_fs *c, unsigned btree,
-			 struct bpos pos, unsigned min_level, unsigned flags)
+void bch_iter_init_level(struct btree_iter *iter, struct bch_fs *c, unsigned btree, struct bpos pos,
+			 unsigned min_level, unsigned flags)
 {
 	u32 of_btree = min_level ? 0 : btree_id_flags(btree);
 
@@ -279,7 +279,8 @@ int bch_iter_prev(struct btree_iter *iter, struct bkey_view *k)
 	if (iter->flags & BTREE_ITER_is_extents && iter->cur.k)
 		p = bkey_start_pos(iter->cur.k);
 	if (iter->flags & (BTREE_ITER_is_extents | BTREE_ITER_filter_snapshots) ?
-		    bkey_eq(p, POS_MIN) : bpos_eq(p, POS_MIN)) {
+		    bkey_eq(p, POS_MIN) :
+		    bpos_eq(p, POS_MIN)) {
 		no_key(iter, POS_MIN, k);
 		return 0;
 	}

@@ -13,18 +13,18 @@
 
 enum btree_iter_flags {
 	BTREE_ITER_all_snapshots = 1U << 0, /* every key, whatever its snapshot */
-	BTREE_ITER_not_extents	 = 1U << 1, /* treat extents as points at their end */
-	BTREE_ITER_prefetch	 = 1U << 2, /* a walk: read nodes ahead */
-	BTREE_ITER_once		 = 1U << 3, /* leaves are not kept in the cache */
+	BTREE_ITER_not_extents = 1U << 1,   /* treat extents as points at their end */
+	BTREE_ITER_prefetch = 1U << 2,	    /* a walk: read nodes ahead */
+	BTREE_ITER_once = 1U << 3,	    /* leaves are not kept in the cache */
 	/* Set by bch_iter_init(): */
-	BTREE_ITER_is_extents	    = 1U << 8,
+	BTREE_ITER_is_extents = 1U << 8,
 	BTREE_ITER_filter_snapshots = 1U << 9,
 };
 
 /* A place in the keys of a node merged with those of the overlay. */
 struct btree_cursor {
-	const struct bkey_packed *at;  /* next key of the node */
-	size_t overlay;		       /* next overlay key */
+	const struct bkey_packed *at;	    /* next key of the node */
+	size_t overlay;			    /* next overlay key */
 	const struct bkey_packed *at_after; /* both behind the current key */
 	size_t overlay_after;
 };
@@ -52,7 +52,7 @@ struct btree_iter {
 	/* After -BCH_ERR_btree_node_read_error: what cannot be read. */
 	struct bpos unreadable_start, unreadable_end;
 
-	u8 level; /* lowest locked one; BTREE_MAX_DEPTH: none */
+	u8 level;	 /* lowest locked one; BTREE_MAX_DEPTH: none */
 	bool path_valid; /* path_pos is */
 	bool hole;	 /* the current key is none: peek_slot made it */
 	bool nodes;	 /* used by bch_iter_next_node() */
@@ -71,8 +71,8 @@ struct btree_iter {
 void bch_iter_init(struct btree_iter *iter, struct bch_fs *c, unsigned btree, struct bpos pos,
 		   unsigned flags);
 /* Keys of interior nodes, or nodes (bch_iter_next_node()), from @min_level up. */
-void bch_iter_init_level(struct btree_iter *iter, struct bch_fs *c, unsigned btree,
-			 struct bpos pos, unsigned min_level, unsigned flags);
+void bch_iter_init_level(struct btree_iter *iter, struct bch_fs *c, unsigned btree, struct bpos pos,
+			 unsigned min_level, unsigned flags);
 void bch_iter_exit(struct btree_iter *iter);
 /* Drop the locks; the position is kept and found again by the next call. */
 void bch_iter_unlock(struct btree_iter *iter);
@@ -109,8 +109,8 @@ int bch_iter_next_node(struct btree_iter *iter, struct btree **b);
  * for_each_btree_key(iter, k, ret): the body runs for each key from the iterator's position on;
  * afterwards ret is 0 or the error that ended the walk.
  */
-#define for_each_btree_key(_iter, _k, _ret)					\
-	for (_ret = bch_iter_peek(_iter, &(_k)); !(_ret) && (_k).k;		\
+#define for_each_btree_key(_iter, _k, _ret)                         \
+	for (_ret = bch_iter_peek(_iter, &(_k)); !(_ret) && (_k).k; \
 	     _ret = bch_iter_next(_iter, &(_k)))
 
 /* The key at exactly @pos as seen from pos.snapshot, copied to @k (room: 255 u64s); -ENOENT. */

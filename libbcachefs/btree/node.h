@@ -19,11 +19,11 @@
 /* Bits of btree.flags. */
 enum btree_node_flag {
 	BTREE_NODE_read_in_flight,
-	BTREE_NODE_read_error,	 /* cannot be read; has no content */
-	BTREE_NODE_accessed,	 /* since the clock's hand came by */
-	BTREE_NODE_fake,	 /* root of a btree without one */
+	BTREE_NODE_read_error,	      /* cannot be read; has no content */
+	BTREE_NODE_accessed,	      /* since the clock's hand came by */
+	BTREE_NODE_fake,	      /* root of a btree without one */
 	BTREE_NODE_topology_reported, /* it or its children do not fit: said once */
-	BTREE_NODE_need_rewrite, /* repaired when read, or a replica is missing or bad */
+	BTREE_NODE_need_rewrite,      /* repaired when read, or a replica is missing or bad */
 };
 
 /* A pointer key with room for any value a reader accepts. */
@@ -52,13 +52,13 @@ struct btree {
 	u32 pins;
 
 	/* Content. */
-	struct btree_node *data; /* head, and data->keys.u64s of keys; decrypted, converted */
-	size_t data_bytes;	 /* allocated */
+	struct btree_node *data;     /* head, and data->keys.u64s of keys; decrypted, converted */
+	size_t data_bytes;	     /* allocated */
 	struct bkey_unpacker unpack; /* and the format */
-	u64 journal_seq;	 /* highest of all bsets */
-	u16 sectors_written;	 /* found on disk */
-	u16 nr_packed, nr_unpacked; /* keys */
-	spinlock_t index_lock;	    /* making the index */
+	u64 journal_seq;	     /* highest of all bsets */
+	u16 sectors_written;	     /* found on disk */
+	u16 nr_packed, nr_unpacked;  /* keys */
+	spinlock_t index_lock;	     /* making the index */
 	bool indexed;
 	struct bset_index index;
 };

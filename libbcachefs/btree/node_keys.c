@@ -65,8 +65,7 @@ static void convert(const struct node_read *r, struct bkey_packed *k)
 }
 
 /* Would a key at @k, not yet converted, pass rules 1 to 4? */
-static bool key_is_plausible(const struct node_read *r, const struct bkey_packed *k,
-			     size_t room)
+static bool key_is_plausible(const struct node_read *r, const struct bkey_packed *k, size_t room)
 {
 	u64 copy[BKEY_U64s_MAX];
 	struct bkey u;
@@ -99,8 +98,7 @@ static void report_bad_key(struct node_read *r, struct bkey_view k, const struct
 	struct printbuf text = PRINTBUF;
 
 	bch_bkey_val_to_text(&text, r->c, k);
-	bch_node_fix(r, f->id, "invalid bkey %s\n  %s", printbuf_str(&text),
-		     printbuf_str(f->text));
+	bch_node_fix(r, f->id, "invalid bkey %s\n  %s", printbuf_str(&text), printbuf_str(f->text));
 	printbuf_exit(&text);
 }
 
@@ -141,8 +139,8 @@ out:
 
 struct sort_entry {
 	struct bpos p;
-	u32 nr;	       /* in the bset */
-	u32 offset;    /* words from its start */
+	u32 nr;	    /* in the bset */
+	u32 offset; /* words from its start */
 };
 
 static int cmp_entries(const void *_l, const void *_r)
@@ -170,9 +168,9 @@ static void sort_set(struct node_read *r, struct bset *i, u32 nr)
 	}
 	memcpy(copy, i->keys, u64s * sizeof(u64));
 	for (src = copy, n = 0; n < nr; src += ((struct bkey_packed *)src)->u64s, n++)
-		e[n] = (struct sort_entry){
-			bch_bkey_unpack_pos(&r->b->unpack.format, (struct bkey_packed *)src), n,
-			src - copy};
+		e[n] = (struct sort_entry){bch_bkey_unpack_pos(&r->b->unpack.format,
+							       (struct bkey_packed *)src),
+					   n, src - copy};
 	sort(e, nr, sizeof(*e), cmp_entries, NULL);
 	for (n = 0; n < nr; n++) {
 		const struct bkey_packed *k = (struct bkey_packed *)(copy + e[n].offset);
@@ -212,8 +210,8 @@ void bch_node_check_keys(struct node_read *r, struct bset *i)
 		}
 		if (prev)
 			order = bpos_cmp(prev_u.p, u.p);
-		if (unlikely(order > 0 || (prev && !order &&
-					   !(bkey_deleted(&prev_u) && !bkey_deleted(&u))))) {
+		if (unlikely(order > 0 ||
+			     (prev && !order && !(bkey_deleted(&prev_u) && !bkey_deleted(&u))))) {
 			report_order(r, &prev_u, &u);
 			if (!order) {
 				src += u64s;

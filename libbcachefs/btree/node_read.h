@@ -48,7 +48,7 @@ struct node_read {
 	u32 ptr_sectors; /* sectors_written of the pointer, 0: unknown */
 	u32 offset;	 /* sectors: where the current bset starts */
 	bool range_updated;
-	bool doubtful;	 /* the size of the current bset cannot be trusted */
+	bool doubtful; /* the size of the current bset cannot be trusted */
 	u64 journal_seq;
 
 	struct bset_compat compat; /* of the current bset */
@@ -73,10 +73,8 @@ enum node_verdict {
  * tries another replica, else is bad.
  */
 void bch_node_fix(struct node_read *r, u16 id, const char *fmt, ...) __printf(3, 4);
-enum node_verdict bch_node_want(struct node_read *r, u16 id, const char *fmt, ...)
-	__printf(3, 4);
-enum node_verdict bch_node_must(struct node_read *r, u16 id, const char *fmt, ...)
-	__printf(3, 4);
+enum node_verdict bch_node_want(struct node_read *r, u16 id, const char *fmt, ...) __printf(3, 4);
+enum node_verdict bch_node_must(struct node_read *r, u16 id, const char *fmt, ...) __printf(3, 4);
 enum node_verdict bch_node_bad(struct node_read *r, enum btree_finding_class class, u16 id,
 			       const char *fmt, ...) __printf(4, 5);
 /* Load a replica that has not been tried for the current bset; false: there is none. */
@@ -115,8 +113,7 @@ static inline size_t bset_end_bytes(const struct bset *i, u32 offset)
 /* The sectors that the bset takes. */
 static inline u32 bset_sectors(const struct bch_fs *c, const struct bset *i, u32 offset)
 {
-	return round_up(bset_end_bytes(i, offset) - ((size_t)offset << 9), bch_block_bytes(c)) >>
-	       9;
+	return round_up(bset_end_bytes(i, offset) - ((size_t)offset << 9), bch_block_bytes(c)) >> 9;
 }
 
 struct bch_nonce bch_bset_nonce(const struct bset *i, u32 offset);

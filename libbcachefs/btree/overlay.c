@@ -51,8 +51,12 @@ int bch_overlay_add(struct bch_fs *c, unsigned btree, unsigned level, const stru
 	o->sorted = false;
 	o->nr_added++;
 	return darray_push(&o->keys, (struct overlay_key){
-		.k = copy, .seq = seq, .offset = offset, .btree = btree, .level = level,
-	});
+					     .k = copy,
+					     .seq = seq,
+					     .offset = offset,
+					     .btree = btree,
+					     .level = level,
+				     });
 }
 
 /* Order of places, blind to how new the keys are. */

@@ -8,7 +8,7 @@
 #include "format/sb_errors.h"
 
 /* Children read ahead of the one in use. */
-#define READ_AHEAD_LEAVES 16
+#define READ_AHEAD_LEAVES   16
 #define READ_AHEAD_INTERIOR 2
 
 /* Keys to walk over before searching. */
@@ -30,8 +30,8 @@ struct bkey_i *bch_path_copy_buf(struct btree_iter *iter)
 
 /* Merged keys of one node */
 
-static void cursor_seek(const struct btree_iter *iter, struct btree_cursor *cur,
-			struct btree *b, struct bpos s)
+static void cursor_seek(const struct btree_iter *iter, struct btree_cursor *cur, struct btree *b,
+			struct bpos s)
 {
 	const struct btree_overlay *o = overlay_of(iter);
 
@@ -251,8 +251,8 @@ static bool path_up(struct btree_iter *iter)
 
 /* Topology (spec 02 section 22) */
 
-static void __printf(4, 5) topology_finding(struct btree_iter *iter, struct btree *b, u16 id,
-					    const char *fmt, ...)
+static void __printf(4, 5)
+	topology_finding(struct btree_iter *iter, struct btree *b, u16 id, const char *fmt, ...)
 {
 	struct printbuf text = PRINTBUF;
 	va_list args;
@@ -267,9 +267,13 @@ static void __printf(4, 5) topology_finding(struct btree_iter *iter, struct btre
 	prt_printf(&text, " level %u node ", b->level);
 	bch_bkey_val_to_text(&text, iter->c, btree_ptr_view(b));
 	bch_btree_report(iter->c, &(struct btree_finding){
-		.id = id, .class = BTREE_FINDING_BAD, .btree = b->id, .level = b->level,
-		.ptr = &b->key.k, .text = printbuf_str(&text),
-	});
+					  .id = id,
+					  .class = BTREE_FINDING_BAD,
+					  .btree = b->id,
+					  .level = b->level,
+					  .ptr = &b->key.k,
+					  .text = printbuf_str(&text),
+				  });
 	printbuf_exit(&text);
 }
 
@@ -285,9 +289,11 @@ static void check_child(struct btree_iter *iter, struct btree_iter_level *l,
 		return;
 	bch_bpos_to_text(&pos, l->next);
 	bch_bkey_val_to_text(&next, iter->c, bkey_i_view(key));
-	topology_finding(iter, l->b, BCH_FSCK_ERR_btree_node_topology_bad_min_key,
-			 "end of prev node doesn't match start of next node: next should start at %s\n  next %s",
-			 printbuf_str(&pos), printbuf_str(&next));
+	topology_finding(
+		iter, l->b, BCH_FSCK_ERR_btree_node_topology_bad_min_key,
+		"end of prev node doesn't match start of next node: next should start at %s\n  "
+		"next %s",
+		printbuf_str(&pos), printbuf_str(&next));
 	printbuf_exit(&next);
 	printbuf_exit(&pos);
 }

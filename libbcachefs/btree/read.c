@@ -53,9 +53,13 @@ static void __printf(4, 0) report(struct node_read *r, enum btree_finding_class 
 	prt_str(&text, ": ");
 	prt_vprintf(&text, fmt, args);
 	bch_btree_report(r->c, &(struct btree_finding){
-		.id = id, .class = class, .btree = r->b->id, .level = r->b->level,
-		.ptr = &r->b->key.k, .text = printbuf_str(&text),
-	});
+				       .id = id,
+				       .class = class,
+				       .btree = r->b->id,
+				       .level = r->b->level,
+				       .ptr = &r->b->key.k,
+				       .text = printbuf_str(&text),
+			       });
 	printbuf_exit(&text);
 	r->degraded = true;
 }
@@ -173,14 +177,15 @@ static void find_replicas(struct node_read *r)
 {
 	u64 ptr;
 
-	bkey_for_each_ptr(btree_ptr_view(r->b), &extent_entry_sizes_known, ptr) {
+	bkey_for_each_ptr(btree_ptr_view(r->b), &extent_entry_sizes_known, ptr)
+	{
 		struct bch_dev *ca = bch_dev(r->c, EXTENT_PTR_DEV(ptr));
 
 		if (!bch_dev_online(ca) || ca->mi.state != BCH_MEMBER_STATE_rw)
 			r->degraded = true;
 		if (bch_dev_online(ca) && r->nr_replicas < NODE_REPLICAS_MAX)
-			r->replicas[r->nr_replicas++] = (struct node_replica){
-				.ca = ca, .sector = EXTENT_PTR_OFFSET(ptr)};
+			r->replicas[r->nr_replicas++] =
+				(struct node_replica){.ca = ca, .sector = EXTENT_PTR_OFFSET(ptr)};
 	}
 }
 
@@ -248,10 +253,13 @@ static void report_unreadable(struct node_read *r)
 	if (!r->nr_replicas)
 		prt_str(&text, "\n  no device to read from");
 	bch_btree_report(r->c, &(struct btree_finding){
-		.id = BCH_FSCK_ERR_btree_node_read_error, .class = BTREE_FINDING_BAD,
-		.btree = r->b->id, .level = r->b->level, .ptr = &r->b->key.k,
-		.text = printbuf_str(&text),
-	});
+				       .id = BCH_FSCK_ERR_btree_node_read_error,
+				       .class = BTREE_FINDING_BAD,
+				       .btree = r->b->id,
+				       .level = r->b->level,
+				       .ptr = &r->b->key.k,
+				       .text = printbuf_str(&text),
+			       });
 	printbuf_exit(&text);
 	bch_btree_lost_data(r->c, r->b->id);
 }
@@ -323,7 +331,8 @@ int bch_btree_node_read_raw(struct bch_fs *c, const struct bkey_i *k, void *buf)
 	int ret = -BCH_ERR_no_device_to_read_from;
 	u64 ptr;
 
-	bkey_for_each_ptr(bkey_i_view(k), &extent_entry_sizes_known, ptr) {
+	bkey_for_each_ptr(bkey_i_view(k), &extent_entry_sizes_known, ptr)
+	{
 		struct bch_dev *ca = bch_dev(c, EXTENT_PTR_DEV(ptr));
 
 		if (!ca)
@@ -387,8 +396,7 @@ bool bch_raw_node_next_key(struct raw_node *n, struct bkey *u, struct bkey_view 
 	const struct bkey_packed *p = (const struct bkey_packed *)n->key;
 
 	if (!n->format_valid || n->key == n->end || !p->u64s || p->u64s > n->end - n->key ||
-	    bkey_p_format(p) > KEY_FORMAT_CURRENT ||
-	    p->u64s < bkey_p_key_u64s(&n->format, p) ||
+	    bkey_p_format(p) > KEY_FORMAT_CURRENT || p->u64s < bkey_p_key_u64s(&n->format, p) ||
 	    bkey_p_val_u64s(&n->format, p) > BKEY_VAL_U64s_MAX)
 		return false;
 	*u = bch_bkey_unpack_key(&n->format, p);

@@ -30,9 +30,9 @@ struct raw_node {
 	struct bch_fs *c;
 	u8 *buf;
 	bool format_valid;
-	struct bkey_format format; /* valid once the first bset was */
-	struct bset *set;	   /* the current bset; NULL: before the first */
-	u32 offset;		   /* of it, in sectors */
+	struct bkey_format format;   /* valid once the first bset was */
+	struct bset *set;	     /* the current bset; NULL: before the first */
+	u32 offset;		     /* of it, in sectors */
 	bool csum_unknown, csum_bad; /* of it; then its keys are not to be looked at */
 	struct bch_csum csum_stored, csum_found;
 	const u64 *key, *end; /* the rest of its keys */

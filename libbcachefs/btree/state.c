@@ -47,8 +47,7 @@ int bch_btree_init(struct bch_fs *c, u64 memory)
 	int ret;
 
 	if (!c->block_sectors || !c->btree_node_sectors ||
-	    c->btree_node_sectors > NODE_SECTORS_MAX ||
-	    c->btree_node_sectors % c->block_sectors)
+	    c->btree_node_sectors > NODE_SECTORS_MAX || c->btree_node_sectors % c->block_sectors)
 		return -BCH_ERR_invalid;
 	s = kzalloc(sizeof(*s), GFP_KERNEL);
 	if (!s)
@@ -100,8 +99,8 @@ int bch_btree_root_set(struct bch_fs *c, unsigned id, unsigned level, const stru
 	return 0;
 }
 
-static void __printf(4, 5) root_finding(struct bch_fs *c, unsigned id, u16 err, const char *fmt,
-					...)
+static void __printf(4, 5)
+	root_finding(struct bch_fs *c, unsigned id, u16 err, const char *fmt, ...)
 {
 	struct btree_root *root = &c->btree->roots[id];
 	struct printbuf text = PRINTBUF;
@@ -111,9 +110,13 @@ static void __printf(4, 5) root_finding(struct bch_fs *c, unsigned id, u16 err, 
 	prt_vprintf(&text, fmt, args);
 	va_end(args);
 	bch_btree_report(c, &(struct btree_finding){
-		.id = err, .class = BTREE_FINDING_BAD, .btree = id, .level = root->level,
-		.ptr = &root->key.k, .text = printbuf_str(&text),
-	});
+				    .id = err,
+				    .class = BTREE_FINDING_BAD,
+				    .btree = id,
+				    .level = root->level,
+				    .ptr = &root->key.k,
+				    .text = printbuf_str(&text),
+			    });
 	printbuf_exit(&text);
 }
 
@@ -134,8 +137,7 @@ static int check_root_key(struct bch_fs *c, unsigned id)
 		prt_str(&text, "\n  ");
 		bch_bkey_val_to_text(&text, c, k);
 		root_finding(c, id, BCH_FSCK_ERR_btree_root_bkey_invalid,
-			     "invalid btree root %s: %s", printbuf_str(&name),
-			     printbuf_str(&text));
+			     "invalid btree root %s: %s", printbuf_str(&name), printbuf_str(&text));
 	}
 	printbuf_exit(&name);
 	printbuf_exit(&text);

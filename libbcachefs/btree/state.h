@@ -38,9 +38,10 @@ struct bch_btree_ops {
 
 struct btree_root {
 	struct btree_ptr_key key;
-	struct btree *b; /* the node, referenced for as long as it is the root; NULL: not yet read */
+	struct btree
+		*b; /* the node, referenced for as long as it is the root; NULL: not yet read */
 	u8 level;
-	bool alive; /* exists on disk */
+	bool alive;  /* exists on disk */
 	bool failed; /* reading it was tried in vain, and reported */
 	int error;   /* negative: should exist, but cannot be read */
 };

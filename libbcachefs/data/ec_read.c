@@ -208,8 +208,8 @@ int bch_extent_ptr_reconstruct(struct bch_fs *c, struct bkey_view k, const struc
 	r.nr = r.s->nr_blocks;
 	r.nr_data = r.nr - r.s->nr_redundant;
 	at = sector - EXTENT_PTR_OFFSET(le64_to_cpu(r.s->ptrs[p->ec_block]));
-	ret = at + len <= le16_to_cpu(r.s->sectors) && len ? stripe_read(&r, at, len)
-						    : -BCH_ERR_stripe_reconstruct;
+	ret = at + len <= le16_to_cpu(r.s->sectors) && len ? stripe_read(&r, at, len) :
+							     -BCH_ERR_stripe_reconstruct;
 	if (!ret) {
 		memcpy(buf, r.block[p->ec_block] + ((size_t)(at - r.start) << 9), (size_t)len << 9);
 		ret = bch_extent_csum_check(c, k.k, &p->crc, buf);

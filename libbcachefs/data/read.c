@@ -17,13 +17,13 @@
 #include "format/reflink.h"
 #include "format/sb.h"
 
-#define READ_THREADS	 16
+#define READ_THREADS	    16
 #define ENCODED_MAX_SECTORS CRC128_SIZE_MAX
 
 struct piece {
 	struct work_struct work;
 	struct request *req;
-	u64 file_offset;  /* bytes, for messages */
+	u64 file_offset; /* bytes, for messages */
 	u8 *dst;
 	size_t len;	  /* bytes */
 	u64 skip;	  /* bytes into the live part of the extent */
@@ -171,8 +171,8 @@ static int piece_try(struct piece *piece, const struct extent_ptr *p, bool recon
 	buf = whole ? piece->dst : kvmalloc(bytes, GFP_KERNEL);
 	if (!buf)
 		return -ENOMEM;
-	ret = reconstruct ? bch_extent_ptr_reconstruct(c, k, p, buf)
-			  : bch_extent_ptr_read(c, k, p, buf);
+	ret = reconstruct ? bch_extent_ptr_reconstruct(c, k, p, buf) :
+			    bch_extent_ptr_read(c, k, p, buf);
 	if (!ret)
 		bch_extent_decrypt(c, k.k, &p->crc, buf, 0, bytes);
 	/* Without a checksum the live part alone was read. */
@@ -189,8 +189,8 @@ struct tries {
 	struct extent_ptr ptr[BKEY_PTRS_MAX];
 	u64 cost[BKEY_PTRS_MAX];
 	unsigned nr;
-	int err;	    /* of the last try */
-	unsigned failed;    /* index of the pointer that failed last */
+	int err;	 /* of the last try */
+	unsigned failed; /* index of the pointer that failed last */
 	bool any_dirty, unwritten;
 };
 
@@ -402,9 +402,9 @@ static int request_walk(struct request *req)
 			break;
 		}
 		skip = offset - (bkey_start_offset(k.k) << 9);
-		ret = k.k->type == KEY_TYPE_reflink_p
-			? reflink_read(req, k, offset, skip, dst, &len)
-			: key_read(req, k, offset, skip, dst, &len);
+		ret = k.k->type == KEY_TYPE_reflink_p ?
+			      reflink_read(req, k, offset, skip, dst, &len) :
+			      key_read(req, k, offset, skip, dst, &len);
 		offset += len;
 	}
 	bch_iter_exit(&iter);

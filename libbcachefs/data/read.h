@@ -48,9 +48,11 @@ s64 bch_seek_hole(struct bch_fs *c, u64 inum, u32 snapshot, u64 offset, u64 size
 
 /*
  * One pointer of an extent, as the scrub sees it: read what it stores (crc.compressed_size sectors)
- * into @buf and check it. 0; -EIO: the device says so; -BCH_ERR_csum_mismatch; -BCH_ERR_device_offline.
+ * into @buf and check it. 0; -EIO: the device says so; -BCH_ERR_csum_mismatch;
+ * -BCH_ERR_device_offline.
  */
-int bch_extent_ptr_read(struct bch_fs *c, struct bkey_view k, const struct extent_ptr *p, void *buf);
+int bch_extent_ptr_read(struct bch_fs *c, struct bkey_view k, const struct extent_ptr *p,
+			void *buf);
 /* The same sectors made of the other blocks of the stripe that @p is in. */
 int bch_extent_ptr_reconstruct(struct bch_fs *c, struct bkey_view k, const struct extent_ptr *p,
 			       void *buf);

@@ -5,12 +5,10 @@ const char *const bch_jset_entry_type_names[] = {
 #define x(name, nr) [nr] = #name,
 	BCH_JSET_ENTRY_TYPES()
 #undef x
-	NULL
-};
+		NULL};
 
 const char *const bch_fs_usage_type_names[] = {
 #define x(name, nr) [nr] = #name,
 	BCH_FS_USAGE_TYPES()
 #undef x
-	NULL
-};
+		NULL};

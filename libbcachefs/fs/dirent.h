@@ -9,8 +9,8 @@
 /* A dirent, taken apart; the names lie in the key and are not terminated. */
 struct bch_dirent_view {
 	u8 d_type;
-	bool casefold;	 /* has two names */
-	u64 inum;	 /* other types than subvol */
+	bool casefold;			 /* has two names */
+	u64 inum;			 /* other types than subvol */
 	u32 parent_subvol, child_subvol; /* type subvol */
 	const char *name;
 	unsigned name_len;
@@ -19,8 +19,8 @@ struct bch_dirent_view {
 };
 
 /*
- * Take a dirent apart; formats up to 1.13 know no casefolding. The names never reach beyond the value; -EINVAL if it is too short for what
- * it says, then they are cut.
+ * Take a dirent apart; formats up to 1.13 know no casefolding. The names never reach beyond the
+ * value; -EINVAL if it is too short for what it says, then they are cut.
  */
 int bch_dirent_unpack(const struct bch_fs *c, struct bkey_view k, struct bch_dirent_view *d);
 

@@ -17,9 +17,9 @@
 #include "sb/super.h"
 #include "util/darray.h"
 
-#define DT_DIR		4
-#define DT_SUBVOL	16
-#define PATH_DEPTH_MAX	4096 /* components that a path in a message may have */
+#define DT_DIR	       4
+#define DT_SUBVOL      16
+#define PATH_DEPTH_MAX 4096 /* components that a path in a message may have */
 
 /* ---- Inodes ---- */
 
@@ -45,7 +45,7 @@ int bch_inode_get(struct bch_fs *c, struct bch_ino ino, struct bch_inode_unpacke
 	struct bch_subvol subvol;
 
 	return bch_subvol_get(c, ino.subvol, &subvol) ?:
-	       inode_get_snapshot(c, subvol.snapshot, ino.inum, u);
+		       inode_get_snapshot(c, subvol.snapshot, ino.inum, u);
 }
 
 s64 bch_inode_time_ns(const struct bch_fs *c, u64 t)
@@ -255,7 +255,6 @@ int bch_path_lookup(struct bch_fs *c, u32 subvol, const char *path, struct bch_d
 		path += len;
 	}
 }
-
 
 /* Name of the entry of @dir at @offset, to be freed; NULL: there is none. */
 static char *dirent_name_at(struct bch_fs *c, u32 snapshot, u64 dir, u64 offset)

@@ -17,10 +17,10 @@
 #include "util/darray.h"
 
 struct node {
-	u32 id, parent;	   /* parent 0: a root */
-	u32 parent_index;  /* in the table; U32_MAX: none */
-	u32 first, end;	   /* depth-first numbers of it and its descendants */
-	u32 next;	   /* while numbering: of the next child */
+	u32 id, parent;	  /* parent 0: a root */
+	u32 parent_index; /* in the table; U32_MAX: none */
+	u32 first, end;	  /* depth-first numbers of it and its descendants */
+	u32 next;	  /* while numbering: of the next child */
 };
 
 struct bch_snapshots {
@@ -95,8 +95,8 @@ static void number_nodes(struct bch_snapshots *t)
 	}
 	for (i = t->nodes.nr; i--;) {
 		struct node *n = &t->nodes.data[i];
-		u32 *next = n->parent_index == U32_MAX ? &next_root
-						       : &t->nodes.data[n->parent_index].next;
+		u32 *next = n->parent_index == U32_MAX ? &next_root :
+							 &t->nodes.data[n->parent_index].next;
 
 		n->first = *next;
 		*next += n->end;
@@ -112,9 +112,9 @@ static int node_add(struct bch_snapshots *t, struct bkey_view k)
 	if (k.k->type != KEY_TYPE_snapshot)
 		return 0;
 	return darray_push(&t->nodes, ((struct node){
-		.id = k.k->p.offset,
-		.parent = le32_to_cpu(s->parent),
-	}));
+					      .id = k.k->p.offset,
+					      .parent = le32_to_cpu(s->parent),
+				      }));
 }
 
 int bch_snapshots_load(struct bch_fs *c)

@@ -9,8 +9,8 @@
 
 struct bch_fs;
 
-#define BCH_ROOT_SUBVOL	      1
-#define BCH_ROOT_INUM	      4096
+#define BCH_ROOT_SUBVOL 1
+#define BCH_ROOT_INUM	4096
 
 /*
  * Read the snapshots btree into c->snapshots, and let the btree floor ask for ancestors. Needed
@@ -31,7 +31,7 @@ struct bch_subvol {
 	u64 root_inum;
 	u32 creation_parent; /* 0: none */
 	u32 fs_path_parent;
-	u64 otime;	     /* ns since the epoch, 0: unknown */
+	u64 otime; /* ns since the epoch, 0: unknown */
 	bool read_only, is_snapshot, unlinked;
 };
 

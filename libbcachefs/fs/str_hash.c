@@ -44,8 +44,8 @@ static u64 crc_hash(const struct bch_hash_info *info, const void *a, unsigned a_
 
 u64 bch_dirent_hash(const struct bch_hash_info *info, const char *name, unsigned len)
 {
-	u64 hash = info->type <= BCH_STR_HASH_crc64 ? crc_hash(info, name, len, NULL, 0)
-						    : siphash(info, name, len) >> 1;
+	u64 hash = info->type <= BCH_STR_HASH_crc64 ? crc_hash(info, name, len, NULL, 0) :
+						      siphash(info, name, len) >> 1;
 
 	return max_t(u64, hash, 2); /* 0 and 1 are "." and ".." */
 }

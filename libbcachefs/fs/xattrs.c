@@ -105,7 +105,8 @@ static int opt_get(struct bch_fs *c, const struct bch_inode_unpacked *u, const c
 		id = bch_opt_lookup(name, strlen(name));
 		if ((!v && !effective) || id < 0)
 			return -ENODATA;
-		bch_opt_to_text(out, id, v ? v - 1 : bch_opt_from_sb(c->sb->sb, id, 0), c->sb->sb, 0);
+		bch_opt_to_text(out, id, v ? v - 1 : bch_opt_from_sb(c->sb->sb, id, 0), c->sb->sb,
+				0);
 		return 0;
 	}
 	return -ENODATA;

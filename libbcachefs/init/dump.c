@@ -40,8 +40,8 @@ static int add_piece(struct bch_dump *d, struct bch_dev *ca, enum dump_kind kind
 		d->c->nr_errors++;
 		return 0;
 	}
-	return darray_push(&d->devs[ca->idx].pieces, (struct dump_piece){
-		.start = start, .end = start + bytes, .kind = kind});
+	return darray_push(&d->devs[ca->idx].pieces,
+			   (struct dump_piece){.start = start, .end = start + bytes, .kind = kind});
 }
 
 static int add_supers(struct bch_dump *d, struct bch_dev *ca)
@@ -51,7 +51,8 @@ static int add_supers(struct bch_dump *d, struct bch_dev *ca)
 	u64 bytes = round_up(sb_bytes(sb), 512UL);
 	int ret = add_piece(d, ca, DUMP_SUPER, BCH_SB_LAYOUT_SECTOR << 9, 512);
 
-	for (unsigned i = 0; i < min_t(unsigned, l->nr_superblocks, BCH_SB_LAYOUT_NR) && !ret; i++) {
+	for (unsigned i = 0; i < min_t(unsigned, l->nr_superblocks, BCH_SB_LAYOUT_NR) && !ret;
+	     i++) {
 		u64 sector = le64_to_cpu(l->sb_offset[i]);
 
 		if (sector < U64_MAX >> 9)
@@ -86,7 +87,8 @@ static int add_node(struct bch_dump *d, struct bkey_view k)
 
 	if (!btree_key_is_ptr(k.k))
 		return 0;
-	bkey_for_each_ptr(k, &extent_entry_sizes_known, ptr) {
+	bkey_for_each_ptr(k, &extent_entry_sizes_known, ptr)
+	{
 		struct bch_dev *ca = bch_dev(d->c, EXTENT_PTR_DEV(ptr));
 
 		if (bch_dev_online(ca) && !ret)
@@ -304,7 +306,10 @@ int bch_dump_stream(struct bch_dump *d, struct bch_dev *ca, bch_dump_emit emit, 
 {
 	const struct dump_piece *p = d->devs[ca->idx].pieces.data;
 	struct dump_stream s = {
-		.d = d, .ca = ca, .low = p, .end = p + d->devs[ca->idx].pieces.nr,
+		.d = d,
+		.ca = ca,
+		.low = p,
+		.end = p + d->devs[ca->idx].pieces.nr,
 		.window_bytes = max(WINDOW, d->cluster),
 	};
 	int ret = 0;

@@ -13,7 +13,7 @@ enum bch_dump_flags {
 	DUMP_NO_OLD_JOURNAL = 1U << 0, /* of the journal only buckets with dirty entries */
 	DUMP_SANITIZE_NAMES = 1U << 1, /* names of files and of extended attributes become X */
 	/* Inline data becomes zeros, values of extended attributes become X; but not ACLs. */
-	DUMP_SANITIZE_DATA  = 1U << 2,
+	DUMP_SANITIZE_DATA = 1U << 2,
 };
 #define DUMP_SANITIZE (DUMP_SANITIZE_NAMES | DUMP_SANITIZE_DATA)
 
@@ -32,8 +32,8 @@ struct dump_piece {
 struct bch_dump {
 	struct bch_fs *c;
 	unsigned flags;
-	size_t cluster;		/* bytes, a power of two: ranges are rounded out to it */
-	u64 nr_left_out;	/* bsets that could not be sanitized */
+	size_t cluster;	 /* bytes, a power of two: ranges are rounded out to it */
+	u64 nr_left_out; /* bsets that could not be sanitized */
 	struct {
 		DARRAY(struct dump_piece) pieces; /* ascending, none twice */
 	} devs[BCH_MAX_DEVS + 1];

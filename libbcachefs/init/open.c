@@ -92,9 +92,10 @@ static int dev_attach(struct bch_fs *c, struct candidate *d, struct printbuf *er
 	}
 	sectors = bdev_nr_sectors(d->bdev);
 	if (sectors / ca->mi.bucket_size < ca->mi.nbuckets)
-		bch_log(c, "%s: smaller than the filesystem says (%llu sectors, %llu buckets of %u): "
-			"what lies behind its end is lost", d->path, sectors, ca->mi.nbuckets,
-			ca->mi.bucket_size);
+		bch_log(c,
+			"%s: smaller than the filesystem says (%llu sectors, %llu buckets of %u): "
+			"what lies behind its end is lost",
+			d->path, sectors, ca->mi.nbuckets, ca->mi.bucket_size);
 	ca->path = kmemdup(d->path, strlen(d->path) + 1, GFP_KERNEL);
 	if (!ca->path)
 		return -ENOMEM;
@@ -171,8 +172,8 @@ static int get_key(struct bch_fs *c, const struct bch_open_args *args, struct pr
 	c->key = kzalloc(sizeof(*c->key), GFP_KERNEL);
 	if (!c->key)
 		return -ENOMEM;
-	ret = args->get_key ? args->get_key(c, c->key, args->get_key_arg)
-			    : -BCH_ERR_no_encryption_key;
+	ret = args->get_key ? args->get_key(c, c->key, args->get_key_arg) :
+			      -BCH_ERR_no_encryption_key;
 	if (ret) {
 		memzero_explicit(c->key, sizeof(*c->key));
 		kfree(c->key);
@@ -226,8 +227,10 @@ int bch_fs_open(struct bch_fs **ret_c, char *const *paths, unsigned nr,
 		devs[i].path = paths[i];
 		ret = candidate_read(c, &devs[i], err);
 	}
-	ret = ret ?: devs_attach(c, devs, nr, args, err) ?: may_start(c, args, err) ?:
-	      get_key(c, args, err);
+	ret = ret					  ?:
+		      devs_attach(c, devs, nr, args, err) ?:
+		      may_start(c, args, err)		  ?:
+							    get_key(c, args, err);
 	if (!ret && !args->nostart)
 		ret = fs_start(c, args, err);
 out:

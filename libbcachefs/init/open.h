@@ -10,11 +10,11 @@
 #include "sb/fs.h"
 
 struct bch_open_args {
-	bool degraded;		  /* open though members are missing, if no data is lost */
-	bool very_degraded;	  /* ... even if data is lost */
+	bool degraded;	    /* open though members are missing, if no data is lost */
+	bool very_degraded; /* ... even if data is lost */
 	bool no_splitbrain_check;
-	bool no_journal;	  /* roots of the newest journal entry, but no overlay of its keys */
-	bool journal_only;	  /* stop after reading the journal */
+	bool no_journal;   /* roots of the newest journal entry, but no overlay of its keys */
+	bool journal_only; /* stop after reading the journal */
 	bool read_entire_journal; /* also entries that are no longer dirty */
 	bool nostart;		  /* stop after membership and key: no journal, no roots */
 	u64 memory;		  /* bytes for the node cache; 0: default */

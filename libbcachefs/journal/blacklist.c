@@ -72,8 +72,7 @@ int bch_journal_blacklist_read(struct bch_fs *c)
 	int ret = 0;
 
 	for (size_t i = 0; s && i < sb_section_nr(s, ranges) && !ret; i++)
-		ret = journal_blacklist_add(&c->journal->blacklist,
-					    le64_to_cpu(s->ranges[i].start),
+		ret = journal_blacklist_add(&c->journal->blacklist, le64_to_cpu(s->ranges[i].start),
 					    le64_to_cpu(s->ranges[i].end));
 	return ret;
 }

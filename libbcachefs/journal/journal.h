@@ -39,8 +39,8 @@ struct journal_entry {
 	bool csum_good;
 	bool validated;
 	bool copies_differ; /* two good ones are not identical */
-	u32 hash_next; /* while reading */
-	struct jset *j; /* decrypted; NULL: not in memory, see bch_journal_entry_load() */
+	u32 hash_next;	    /* while reading */
+	struct jset *j;	    /* decrypted; NULL: not in memory, see bch_journal_entry_load() */
 	DARRAY(struct journal_ptr) ptrs; /* the first is the copy in @j */
 };
 
@@ -52,8 +52,8 @@ static inline bool journal_entry_is_flush(const struct journal_entry *e)
 /* The ring of one member (spec 04 section 3). */
 struct journal_dev {
 	unsigned nr;
-	u64 *buckets; /* in ring order */
-	u64 *bucket_seq; /* highest seq found in each, 0: none */
+	u64 *buckets;	  /* in ring order */
+	u64 *bucket_seq;  /* highest seq found in each, 0: none */
 	unsigned cur_idx; /* where the newest entry of this member is */
 	u32 sectors_free; /* behind it */
 	u64 newest_seq;

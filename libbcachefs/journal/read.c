@@ -20,7 +20,7 @@
 #include "sb/super.h"
 
 #define JOURNAL_MEMORY_DEFAULT (512ULL << 20) /* bytes */
-#define JOURNAL_SEQ_SPAN       (1ULL << 31) /* a bad entry further off is garbage */
+#define JOURNAL_SEQ_SPAN       (1ULL << 31)   /* a bad entry further off is garbage */
 #define JOURNAL_BUCKETS_MAX    (1U << 20)
 
 /* --- rings --- */
@@ -371,8 +371,9 @@ static void missing_found(struct bch_fs *c, const struct journal_entry *prev,
 		   start, end - 1, j->replay_first, j->replay_last);
 	prt_ptrs_or_none(&text, c, prev);
 	if (prev)
-		prt_printf(&text, " size %zu", roundup(DIV_ROUND_UP((size_t)prev->bytes, 512),
-						       (size_t)c->block_sectors));
+		prt_printf(&text, " size %zu",
+			   roundup(DIV_ROUND_UP((size_t)prev->bytes, 512),
+				   (size_t)c->block_sectors));
 	prt_str(&text, "\n  next at ");
 	prt_ptrs_or_none(&text, c, next);
 	prt_str(&text, ", continuing");
@@ -435,11 +436,12 @@ static u64 missing(struct bch_fs *c, bool report)
 
 static void datetime_to_text(struct printbuf *out, const struct jset *j)
 {
-	for_each_jset_entry(e, (struct jset_entry *)j->start, jset_last(j))
-		if (e->type == JSET_ENTRY_datetime) {
-			prt_date(out, le64_to_cpu(((struct jset_datetime *)e->data)->seconds));
-			return;
-		}
+	for_each_jset_entry(e, (struct jset_entry *)j->start,
+			    jset_last(j)) if (e->type == JSET_ENTRY_datetime)
+	{
+		prt_date(out, le64_to_cpu(((struct jset_datetime *)e->data)->seconds));
+		return;
+	}
 }
 
 static void duplicate_found(struct bch_fs *c, const struct journal_entry *e, const struct jset *j,
@@ -589,8 +591,10 @@ int bch_journal_read(struct bch_fs *c, unsigned flags, u64 memory)
 	};
 	int ret, ret2;
 
-	ret = bch_journal_init(c) ?: bch_journal_blacklist_read(c) ?: rings_init(c) ?:
-	      devs_to_scan(c, &s, flags & JOURNAL_READ_ALL_DEVS);
+	ret = bch_journal_init(c)		    ?:
+		      bch_journal_blacklist_read(c) ?:
+		      rings_init(c)		    ?:
+		      devs_to_scan(c, &s, flags & JOURNAL_READ_ALL_DEVS);
 	if (!ret)
 		ret = scan_and_choose(c, &s);
 	journal_scan_exit(&s);

@@ -5,8 +5,8 @@
 #include "journal/journal.h"
 
 enum bch_journal_read_flags {
-	JOURNAL_READ_ALL = 1U << 0,	    /* keep also entries that are no longer dirty */
-	JOURNAL_READ_ALL_DEVS = 1U << 1,    /* also members that should have no entries (fsck) */
+	JOURNAL_READ_ALL = 1U << 0,	 /* keep also entries that are no longer dirty */
+	JOURNAL_READ_ALL_DEVS = 1U << 1, /* also members that should have no entries (fsck) */
 };
 
 /*

@@ -20,7 +20,8 @@
 
 static int entry_keys_overlay(struct bch_fs *c, const struct jset *j, const struct jset_entry *e)
 {
-	for_each_jset_key(k, e) {
+	for_each_jset_key(k, e)
+	{
 		int ret = bch_overlay_add(c, e->btree_id, e->level, k, le64_to_cpu(j->seq),
 					  (u64 *)k - (u64 *)j->start);
 
@@ -40,7 +41,8 @@ static int entry_take(struct bch_fs *c, struct journal_entry *entry, bool overla
 		ret = PTR_ERR(j);
 		return ret == -ENOMEM ? ret : 0;
 	}
-	for_each_jset_entry(e, j->start, jset_last(j)) {
+	for_each_jset_entry(e, j->start, jset_last(j))
+	{
 		ret = bch_journal_entry_take(c, e);
 		if (!ret && overlay && e->type == JSET_ENTRY_btree_keys)
 			ret = entry_keys_overlay(c, j, e);
@@ -82,8 +84,10 @@ static void tell_empty(struct bch_fs *c)
 	const struct sb_clean *clean = sb_section_get(c->sb->sb, clean);
 
 	if (clean)
-		bch_log(c, "no journal entries found; the state of the last clean shutdown was "
-			"journal seq %llu", le64_to_cpu(clean->journal_seq));
+		bch_log(c,
+			"no journal entries found; the state of the last clean shutdown was "
+			"journal seq %llu",
+			le64_to_cpu(clean->journal_seq));
 	else
 		bch_log(c, "no journal entries found");
 	c->nr_errors++;

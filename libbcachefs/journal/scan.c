@@ -28,8 +28,8 @@
 /* A piece of a bucket in memory. */
 struct scan_window {
 	void *buf;
-	size_t size;	   /* bytes of @buf */
-	u32 start, end;	   /* sectors of the bucket that it holds */
+	size_t size;	/* bytes of @buf */
+	u32 start, end; /* sectors of the bucket that it holds */
 };
 
 struct scan_worker {
@@ -146,7 +146,7 @@ static void *bucket_read(struct scan_bucket *b, u32 start, size_t bytes)
 	w->start = start;
 	w->end = start + have;
 	if (bdev_read(b->ca->bdev, b->sector + w->end, (char *)w->buf + ((size_t)have << 9),
-			     (size_t)(want - have) << 9)) {
+		      (size_t)(want - have) << 9)) {
 		bucket_message(b, "%s: journal read error: sector %llu", b->ca->name,
 			       b->sector + w->end);
 		b->read_error = true;
@@ -219,8 +219,7 @@ static int bucket_entry(struct scan_bucket *b, u32 offset, const struct jset *h,
 			printbuf_exit(&text);
 		}
 	}
-	if (b->s->behind_holes &&
-	    (!e->csum_good || e->seq < b->s->first || e->seq > b->s->last)) {
+	if (b->s->behind_holes && (!e->csum_good || e->seq < b->s->first || e->seq > b->s->last)) {
 		journal_entry_free(e);
 		return 0;
 	}

@@ -1,4 +1,4 @@
-/* Scanning the rings of all members for entries (spec 04 sections 6.1 to 6.3); for journal/read.c. */
+/* Scanning the rings of all members for entries (spec 04 sections 6.1 to 6.3), for read.c. */
 #ifndef _BCH_JOURNAL_SCAN_H
 #define _BCH_JOURNAL_SCAN_H
 

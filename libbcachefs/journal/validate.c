@@ -22,7 +22,7 @@
 struct entry_check {
 	struct bch_jset_check *ck;
 	struct jset_entry *e; /* NULL: the entry as a whole */
-	unsigned offset; /* words */
+	unsigned offset;      /* words */
 	unsigned total;
 };
 
@@ -33,7 +33,8 @@ u64 bch_jset_magic(const struct bch_fs *c)
 
 bool bch_jset_version_ok(u32 version)
 {
-	return version >= BCH_VERSION_MIN_READ && BCH_VERSION_MAJOR(version) <= BCH_VERSION_MAJOR(BCH_VERSION_MAX_READ);
+	return version >= BCH_VERSION_MIN_READ &&
+	       BCH_VERSION_MAJOR(version) <= BCH_VERSION_MAJOR(BCH_VERSION_MAX_READ);
 }
 
 struct bch_jset_check bch_jset_check_of(const struct bch_fs *c, const struct jset *j)
@@ -160,9 +161,9 @@ static int key_validate(const struct entry_check *x, struct bkey_i *k, unsigned 
 	*keep = false;
 	if (!k->k.u64s || k->k.u64s > left) {
 		ret = k->k.u64s ?
-			entry_found(x, BCH_FSCK_ERR_journal_entry_bkey_past_end,
-				    "extends past end of journal entry") :
-			entry_found(x, BCH_FSCK_ERR_journal_entry_bkey_u64s_0, "k->u64s 0");
+			      entry_found(x, BCH_FSCK_ERR_journal_entry_bkey_past_end,
+					  "extends past end of journal entry") :
+			      entry_found(x, BCH_FSCK_ERR_journal_entry_bkey_u64s_0, "k->u64s 0");
 		entry_cut(x, at);
 		return ret;
 	}
@@ -173,8 +174,8 @@ static int key_validate(const struct entry_check *x, struct bkey_i *k, unsigned 
 		return ret;
 	}
 	if (k->k.u64s < BKEY_U64s) {
-		ret = entry_found(x, BCH_FSCK_ERR_bkey_u64s_too_small,
-				  "u64s too small (%u < %u)", k->k.u64s, BKEY_U64s);
+		ret = entry_found(x, BCH_FSCK_ERR_bkey_u64s_too_small, "u64s too small (%u < %u)",
+				  k->k.u64s, BKEY_U64s);
 		key_remove(x, k);
 		return ret;
 	}
@@ -356,22 +357,22 @@ static int rewind_validate(const struct entry_check *x)
 }
 
 static int (*const entry_validators[])(const struct entry_check *) = {
-	[JSET_ENTRY_btree_keys]		= keys_validate,
-	[JSET_ENTRY_btree_root]		= btree_root_validate,
-	[JSET_ENTRY_prio_ptrs]		= NULL,
-	[JSET_ENTRY_blacklist]		= blacklist_validate,
-	[JSET_ENTRY_blacklist_v2]	= blacklist_v2_validate,
-	[JSET_ENTRY_usage]		= usage_validate,
-	[JSET_ENTRY_data_usage]		= data_usage_validate,
-	[JSET_ENTRY_clock]		= clock_validate,
-	[JSET_ENTRY_dev_usage]		= dev_usage_validate,
-	[JSET_ENTRY_log]		= NULL,
-	[JSET_ENTRY_overwrite]		= keys_validate,
-	[JSET_ENTRY_write_buffer_keys]	= keys_validate,
-	[JSET_ENTRY_datetime]		= datetime_validate,
-	[JSET_ENTRY_log_bkey]		= keys_validate,
-	[JSET_ENTRY_rewind_limit]	= rewind_limit_validate,
-	[JSET_ENTRY_rewind]		= rewind_validate,
+	[JSET_ENTRY_btree_keys] = keys_validate,
+	[JSET_ENTRY_btree_root] = btree_root_validate,
+	[JSET_ENTRY_prio_ptrs] = NULL,
+	[JSET_ENTRY_blacklist] = blacklist_validate,
+	[JSET_ENTRY_blacklist_v2] = blacklist_v2_validate,
+	[JSET_ENTRY_usage] = usage_validate,
+	[JSET_ENTRY_data_usage] = data_usage_validate,
+	[JSET_ENTRY_clock] = clock_validate,
+	[JSET_ENTRY_dev_usage] = dev_usage_validate,
+	[JSET_ENTRY_log] = NULL,
+	[JSET_ENTRY_overwrite] = keys_validate,
+	[JSET_ENTRY_write_buffer_keys] = keys_validate,
+	[JSET_ENTRY_datetime] = datetime_validate,
+	[JSET_ENTRY_log_bkey] = keys_validate,
+	[JSET_ENTRY_rewind_limit] = rewind_limit_validate,
+	[JSET_ENTRY_rewind] = rewind_validate,
 };
 
 int bch_jset_entry_validate(struct bch_jset_check *ck, struct jset_entry *e, unsigned offset,

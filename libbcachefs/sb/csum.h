@@ -9,21 +9,16 @@
 #include "util/printbuf.h"
 
 /* x(name, number, bytes stored) */
-#define BCH_CSUM_TYPES()		\
-	x(none, 0, 0)			\
-	x(crc32c_nonzero, 1, 4)		\
-	x(crc64_nonzero, 2, 8)		\
-	x(chacha20_poly1305_80, 3, 10)	\
-	x(chacha20_poly1305_128, 4, 16)	\
-	x(crc32c, 5, 4)			\
-	x(crc64, 6, 8)			\
-	x(xxhash, 7, 8)
+#define BCH_CSUM_TYPES()                                                                       \
+	x(none, 0, 0) x(crc32c_nonzero, 1, 4) x(crc64_nonzero, 2, 8)                           \
+		x(chacha20_poly1305_80, 3, 10) x(chacha20_poly1305_128, 4, 16) x(crc32c, 5, 4) \
+			x(crc64, 6, 8) x(xxhash, 7, 8)
 
 enum bch_csum_type {
 #define x(name, nr, ...) BCH_CSUM_##name = nr,
 	BCH_CSUM_TYPES()
 #undef x
-	BCH_CSUM_NR
+		BCH_CSUM_NR
 };
 
 extern const char *const bch_csum_type_names[];

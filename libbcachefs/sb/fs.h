@@ -54,30 +54,30 @@ struct bch_dev {
 	struct block_device *bdev; /* NULL: offline */
 	struct bch_sb_handle *sb;  /* as read from this device */
 	char *path;
-	const char *name;	   /* last component of path, in messages */
-	u8 *bucket_gens;	   /* mi.nbuckets of them, or NULL: all 0 */
+	const char *name;	      /* last component of path, in messages */
+	u8 *bucket_gens;	      /* mi.nbuckets of them, or NULL: all 0 */
 	u64 read_errors, csum_errors; /* seen since opening */
 };
 
 struct bch_fs {
 	struct bch_sb_handle *sb; /* the newest superblock of all members */
 	struct bch_opts *opts;
-	const char *name;	  /* in messages: first path, or uuid */
+	const char *name; /* in messages: first path, or uuid */
 
 	/* Decoded from the superblock: */
 	u8 uuid[16], user_uuid[16];
 	u16 version, version_min;
-	u16 version_upgrade_complete;	/* form of derived btrees: <= version (spec 10 section 1.3) */
-	u8 extent_bp_shift;		/* of backpointer positions; 0: 10 */
-	u8 shard_inums_bits;		/* of inode numbers, from 1.18 on */
+	u16 version_upgrade_complete; /* form of derived btrees: <= version (spec 10 section 1.3) */
+	u8 extent_bp_shift;	      /* of backpointer positions; 0: 10 */
+	u8 shard_inums_bits;	      /* of inode numbers, from 1.18 on */
 	struct extent_entry_sizes extent_sizes; /* superblock section 16; nr 0: the known ones */
 	u64 features[2], compat[2];
 	bool clean, initialized, encrypted;
 	u16 block_sectors;
 	u32 btree_node_sectors;
-	u32 encoded_extent_max; /* sectors */
-	u8 meta_csum_opt;	/* option value: none crc32c crc64 xxhash */
-	unsigned nr_devices;	/* slots */
+	u32 encoded_extent_max;			/* sectors */
+	u8 meta_csum_opt;			/* option value: none crc32c crc64 xxhash */
+	unsigned nr_devices;			/* slots */
 	struct bch_dev *devs[BCH_MAX_DEVS + 1]; /* NULL: slot not in use */
 
 	struct bch_crypt_key *key; /* NULL: not encrypted, or locked */

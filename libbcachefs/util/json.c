@@ -100,7 +100,8 @@ static void base64(struct printbuf *out, const u8 *s, size_t n)
 	for (i = 0; i < n; i += 3) {
 		u32 v = s[i] << 16 | (i + 1 < n ? s[i + 1] << 8 : 0) | (i + 2 < n ? s[i + 2] : 0);
 		char q[4] = {digits[v >> 18], digits[v >> 12 & 63],
-			     i + 1 < n ? digits[v >> 6 & 63] : '=', i + 2 < n ? digits[v & 63] : '='};
+			     i + 1 < n ? digits[v >> 6 & 63] : '=',
+			     i + 2 < n ? digits[v & 63] : '='};
 
 		prt_bytes(out, q, 4);
 	}

@@ -13,7 +13,7 @@
 struct json {
 	struct printbuf *out;
 	u8 depth;
-	bool comma; /* the next element needs one */
+	bool comma;  /* the next element needs one */
 	bool pretty; /* newlines and two blanks a level */
 };
 

@@ -154,8 +154,8 @@ static void append_formatted(struct printbuf *out, const char *s, size_t n)
 		size_t run = 0;
 
 		/* Most bytes need one comparison. */
-		while (run < n && ((u8)s[run] > '\r' ||
-				   (s[run] != '\n' && s[run] != '\t' && s[run] != '\r')))
+		while (run < n &&
+		       ((u8)s[run] > '\r' || (s[run] != '\n' && s[run] != '\t' && s[run] != '\r')))
 			run++;
 		append(out, s, run);
 		s += run;

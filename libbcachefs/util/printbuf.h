@@ -13,14 +13,14 @@
 
 struct printbuf {
 	char *buf;
-	size_t size;	     /* bytes allocated */
-	size_t pos;	     /* bytes written, without the terminating NUL */
-	size_t line_start;   /* position behind the last newline */
-	size_t field_start;  /* position behind the last newline or tab */
-	unsigned indent;     /* blanks at the start of each line */
+	size_t size;	    /* bytes allocated */
+	size_t pos;	    /* bytes written, without the terminating NUL */
+	size_t line_start;  /* position behind the last newline */
+	size_t field_start; /* position behind the last newline or tab */
+	unsigned indent;    /* blanks at the start of each line */
 	u8 nr_tabstops, cur_tabstop;
 	u8 failed;
-	bool human_units;    /* sizes as "1.00 MiB" instead of plain numbers */
+	bool human_units;		    /* sizes as "1.00 MiB" instead of plain numbers */
 	u16 tabstops[PRINTBUF_NR_TABSTOPS]; /* absolute columns */
 };
 

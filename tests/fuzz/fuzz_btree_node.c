@@ -19,13 +19,13 @@
 #define NODE_BYTES   (NODE_SECTORS << 9)
 
 enum choice {
-	GOOD_CSUMS    = 1U << 0, /* inverted: they mostly are */
-	PTR_V1	      = 1U << 1,
+	GOOD_CSUMS = 1U << 0, /* inverted: they mostly are */
+	PTR_V1 = 1U << 1,
 	RANGE_UPDATED = 1U << 2,
-	NO_SECTORS    = 1U << 3,
-	BLACKLIST     = 1U << 4,
-	OTHER_RANGE   = 1U << 5,
-	ENCRYPTED     = 1U << 6,
+	NO_SECTORS = 1U << 3,
+	BLACKLIST = 1U << 4,
+	OTHER_RANGE = 1U << 5,
+	ENCRYPTED = 1U << 6,
 };
 
 static u64 black;
@@ -53,8 +53,11 @@ static struct bch_fs *open_fs(void)
 		return &c;
 	bch_key_types_init();
 	bch_btree_exit(&c);
-	ca.mi = (struct bch_member_info){.alive = true, .nbuckets = 1000, .first_bucket = 1,
-					 .bucket_size = 512, .durability = 1};
+	ca.mi = (struct bch_member_info){.alive = true,
+					 .nbuckets = 1000,
+					 .first_bucket = 1,
+					 .bucket_size = 512,
+					 .durability = 1};
 	c.devs[0] = &ca;
 	c.version = BCH_VERSION(1, 13);
 	c.version_min = BCH_VERSION(0, 9);
@@ -195,7 +198,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	choice = le64_to_cpu(n->unused_ptr);
 	n->magic = cpu_to_le64(bch_uuid_lo(c) ^ BTREE_NODE_MAGIC_XOR);
 	c->key = choice & ENCRYPTED ? (struct bch_crypt_key *)&key : NULL;
-	black = choice & BLACKLIST ? le64_to_cpu(n->keys.journal_seq) ^ (choice >> 16 & 3) : U64_MAX;
+	black = choice & BLACKLIST ? le64_to_cpu(n->keys.journal_seq) ^ (choice >> 16 & 3) :
+				     U64_MAX;
 	if (!(choice & GOOD_CSUMS))
 		fix_csums(c, raw);
 	memcpy(copy, raw, sizeof(raw));

@@ -35,7 +35,7 @@ struct img {
 	char path[2][40];
 	int fd[2];
 	unsigned nr_devs;
-	u32 next; /* node */
+	u32 next;		  /* node */
 	struct printbuf messages; /* all that was logged */
 };
 
@@ -69,11 +69,14 @@ static inline struct img *img_new(unsigned nr_devs, u64 memory)
 		img->fd[i] = mkstemp(img->path[i]);
 		if (img->fd[i] < 0 || ftruncate(img->fd[i], (IMG_NODES_MAX + 8) * IMG_NODE_BYTES))
 			abort();
-		*ca = (struct bch_dev){.fs = c, .idx = i, .path = img->path[i],
-				       .name = i ? "b" : "a"};
-		ca->mi = (struct bch_member_info){.alive = true, .first_bucket = 1,
-			.bucket_size = IMG_BUCKET, .durability = 1,
-			.nbuckets = IMG_NODES_MAX * IMG_NODE_SECTORS / IMG_BUCKET};
+		*ca = (struct bch_dev){
+			.fs = c, .idx = i, .path = img->path[i], .name = i ? "b" : "a"};
+		ca->mi = (struct bch_member_info){.alive = true,
+						  .first_bucket = 1,
+						  .bucket_size = IMG_BUCKET,
+						  .durability = 1,
+						  .nbuckets = IMG_NODES_MAX * IMG_NODE_SECTORS /
+							      IMG_BUCKET};
 		ca->bdev = bdev_open(img->path[i], BLK_OPEN_READ);
 		if (IS_ERR(ca->bdev))
 			abort();
@@ -128,18 +131,17 @@ static inline struct img_key img_key(struct bpos p, u8 type, u64 v)
 struct img_node {
 	struct img *img;
 	u64 buf[IMG_NODE_BYTES / 8];
-	u32 nr;	     /* which of the image */
-	u32 offset;  /* sectors written */
-	u64 *dst;    /* end of the current bset */
+	u32 nr;	    /* which of the image */
+	u32 offset; /* sectors written */
+	u64 *dst;   /* end of the current bset */
 	struct bset *set;
 	u64 seq;
 	struct bpos min, max;
 	struct bkey_format format;
 };
 
-static inline void img_node_begin(struct img_node *n, struct img *img, unsigned id,
-				  unsigned level, struct bpos min, struct bpos max,
-				  const struct bkey_format *f)
+static inline void img_node_begin(struct img_node *n, struct img *img, unsigned id, unsigned level,
+				  struct bpos min, struct bpos max, const struct bkey_format *f)
 {
 	struct btree_node *head = (struct btree_node *)n->buf;
 	struct bkey_format_state s;
@@ -213,8 +215,7 @@ static inline struct btree_ptr_key img_node_end(struct img_node *n)
 		if (pwrite(n->img->fd[i], n->buf, IMG_NODE_BYTES, (u64)n->nr * IMG_NODE_BYTES) !=
 		    IMG_NODE_BYTES)
 			abort();
-		v2->start[i] = cpu_to_le64(1 | (u64)n->nr * IMG_NODE_SECTORS << 4 |
-					   (u64)i << 48);
+		v2->start[i] = cpu_to_le64(1 | (u64)n->nr * IMG_NODE_SECTORS << 4 | (u64)i << 48);
 	}
 	bkey_init_pos(&key.k.k, n->max);
 	key.k.k.type = KEY_TYPE_btree_ptr_v2;

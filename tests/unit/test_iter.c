@@ -6,9 +6,9 @@
 #include "btree_image.h"
 #include "test.h"
 
-#define PLAIN BTREE_ID_lru	/* neither extents nor snapshots */
-#define SNAP  BTREE_ID_xattrs	/* snapshots */
-#define EXT   BTREE_ID_extents	/* extents with snapshots */
+#define PLAIN BTREE_ID_lru     /* neither extents nor snapshots */
+#define SNAP  BTREE_ID_xattrs  /* snapshots */
+#define EXT   BTREE_ID_extents /* extents with snapshots */
 
 static int cmp_img_keys(const void *l, const void *r)
 {
@@ -60,7 +60,8 @@ static void check_walk(struct img *img, unsigned btree, const struct img_key *ke
 	int ret;
 
 	bch_iter_init(&iter, img->c, btree, POS_MIN, flags);
-	for_each_btree_key(&iter, k, ret) {
+	for_each_btree_key(&iter, k, ret)
+	{
 		if (i >= nr || !is_key(k, &keys[i])) {
 			UNIT_TEST_FAIL("key %u of %u is wrong", i, nr);
 			break;
@@ -101,9 +102,9 @@ static void check_seeks(struct img *img, unsigned btree, const struct img_key *k
 
 	bch_iter_init(&iter, img->c, btree, POS_MIN, flags);
 	for (unsigned round = 0; round < 300; round++) {
-		struct bpos p = SPOS(random_below(21), random_below(1001),
-				     flags & BTREE_ITER_all_snapshots ?
-					     U32_MAX - random_below(7) : 0);
+		struct bpos p =
+			SPOS(random_below(21), random_below(1001),
+			     flags & BTREE_ITER_all_snapshots ? U32_MAX - random_below(7) : 0);
 		unsigned i = first_at(keys, nr, p);
 
 		bch_iter_set_pos(&iter, p);
@@ -136,8 +137,8 @@ static const struct shape {
 	unsigned nr, per_leaf, per_node;
 	u64 memory;
 } shapes[] = {
-	{0, 1, 2, 0}, {1, 1, 2, 0}, {40, 60, 2, 0}, {300, 20, 30, 0}, {300, 20, 4, 0},
-	{2500, 40, 8, 0}, {2500, 40, 8, 1}, {2500, 40, 40, 40000},
+	{0, 1, 2, 0},	 {1, 1, 2, 0},	   {40, 60, 2, 0},   {300, 20, 30, 0},
+	{300, 20, 4, 0}, {2500, 40, 8, 0}, {2500, 40, 8, 1}, {2500, 40, 40, 40000},
 };
 
 TEST(walks_and_seeks_agree_with_a_sorted_array)
@@ -223,9 +224,8 @@ TEST(overlay_keys_replace_and_hide)
 						keys[random_below(nr)].k.p :
 						POS(random_below(20), random_below(1000));
 
-			all[nr_all++] = random_below(3) ?
-						img_key(p, KEY_TYPE_cookie, 1 << 20 | i) :
-						img_key(p, KEY_TYPE_deleted, 0);
+			all[nr_all++] = random_below(3) ? img_key(p, KEY_TYPE_cookie, 1 << 20 | i) :
+							  img_key(p, KEY_TYPE_deleted, 0);
 		}
 		nr_all = sort_keys(all, nr_all);
 		for (unsigned i = 0; i < nr_all; i++) {
@@ -234,8 +234,9 @@ TEST(overlay_keys_replace_and_hide)
 		}
 		bch_overlay_sort(img->c);
 		for (unsigned i = 0, j = 0; i < nr || j < nr_all;) {
-			int cmp = i == nr ? 1 : j == nr_all ? -1 :
-				  bpos_cmp(keys[i].k.p, all[j].k.p);
+			int cmp = i == nr     ? 1 :
+				  j == nr_all ? -1 :
+						bpos_cmp(keys[i].k.p, all[j].k.p);
 
 			if (cmp < 0)
 				now[nr_now++] = keys[i];
@@ -331,8 +332,7 @@ TEST(snapshots_see_the_nearest_ancestor)
 		for (unsigned i = 0; i < nr; i++)
 			keys[i] = img_key(SPOS(random_below(4), random_below(120),
 					       U32_MAX - random_below(NR_SNAPSHOTS)),
-					  random_below(4) ? KEY_TYPE_cookie : KEY_TYPE_whiteout,
-					  i);
+					  random_below(4) ? KEY_TYPE_cookie : KEY_TYPE_whiteout, i);
 		nr = sort_keys(keys, nr);
 		img_tree(img, SNAP, keys, nr, 30, 10, round & 1);
 		for (u32 id = U32_MAX; id > U32_MAX - NR_SNAPSHOTS; id--) {
@@ -340,7 +340,8 @@ TEST(snapshots_see_the_nearest_ancestor)
 			int ret;
 
 			bch_iter_init(&iter, img->c, SNAP, SPOS(0, 0, id), 0);
-			for_each_btree_key(&iter, k, ret) {
+			for_each_btree_key(&iter, k, ret)
+			{
 				EXPECT(i < nr_seen && is_key(k, &seen[i]));
 				EXPECT_EQ(iter.pos.snapshot, id);
 				i++;
@@ -401,8 +402,7 @@ TEST(extents_cover_their_range)
 
 	img_tree(img, EXT, keys, nr, 20, 10, true);
 	bch_iter_init(&iter, img->c, EXT, SPOS(0, 0, U32_MAX), 0);
-	for_each_btree_key(&iter, k, ret)
-		EXPECT(i < nr && is_key(k, &keys[i++]));
+	for_each_btree_key(&iter, k, ret) EXPECT(i < nr && is_key(k, &keys[i++]));
 	EXPECT_EQ(i, nr);
 	bch_iter_set_pos(&iter, SPOS(U64_MAX, U64_MAX, U32_MAX));
 	for (ret = bch_iter_peek_prev(&iter, &k); !ret && k.k; ret = bch_iter_prev(&iter, &k))

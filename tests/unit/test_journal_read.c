@@ -121,8 +121,8 @@ static unsigned put(unsigned dev, unsigned idx, unsigned offset, struct entry e)
 		struct jset j;
 		u8 bytes[BUCKET_SECTORS * 512];
 	} buf = {};
-	struct bch_nonce nonce = {{0, cpu_to_le32(e.seq), cpu_to_le32(e.seq >> 32),
-				   cpu_to_le32(JSET_NONCE)}};
+	struct bch_nonce nonce = {
+		{0, cpu_to_le32(e.seq), cpu_to_le32(e.seq >> 32), cpu_to_le32(JSET_NONCE)}};
 	struct jset *j = &buf.j;
 
 	j->magic = cpu_to_le64(bch_jset_magic(&t.c));
@@ -157,10 +157,8 @@ static void put_range(unsigned dev, unsigned idx, u64 first, u64 last, u64 last_
 static const char *states(void)
 {
 	static const char marks[] = {
-		[JOURNAL_ENTRY_DIRTY] = 0,
-		[JOURNAL_ENTRY_CLEAN] = '-',
-		[JOURNAL_ENTRY_BLACKLISTED] = '#',
-		[JOURNAL_ENTRY_DROPPED] = '*',
+		[JOURNAL_ENTRY_DIRTY] = 0,	   [JOURNAL_ENTRY_CLEAN] = '-',
+		[JOURNAL_ENTRY_BLACKLISTED] = '#', [JOURNAL_ENTRY_DROPPED] = '*',
 		[JOURNAL_ENTRY_BAD] = '!',
 	};
 	static char text[512];
@@ -298,9 +296,8 @@ TEST(bad_entry_in_the_middle_is_not_replayed)
 	put(0, 0, 1, (struct entry){.seq = 2, .last_seq = 1, .bad = true});
 	EXPECT_EQ(bch_journal_read(&t.c, 0, 0), 0);
 	EXPECT_STR(states(), "1 2! 3 4");
-	EXPECT(strstr(printbuf_str(&said),
-		      "a sector 65: invalid journal checksum, seq 2\n"
-		      "journal entry 2 has no good copy: not replayed\n"));
+	EXPECT(strstr(printbuf_str(&said), "a sector 65: invalid journal checksum, seq 2\n"
+					   "journal entry 2 has no good copy: not replayed\n"));
 	end();
 }
 
@@ -477,7 +474,8 @@ TEST(encrypted_entries_are_decrypted)
 	t.key.key[0] = cpu_to_le64(0x1234);
 	t.c.encrypted = true;
 	t.c.key = &t.key;
-	put(0, 0, 0, (struct entry){.seq = 1ULL << 33, .last_seq = 1ULL << 33, .message = "secret"});
+	put(0, 0, 0,
+	    (struct entry){.seq = 1ULL << 33, .last_seq = 1ULL << 33, .message = "secret"});
 	expect(bch_journal_read(&t.c, 0, 0), "8589934592",
 	       "journal read done, replaying entries 8589934592-8589934592\n");
 	EXPECT_STR(message(0), "secret");

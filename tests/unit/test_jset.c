@@ -390,8 +390,8 @@ TEST(unknown_checksum_type_is_found)
 	t.j.flags = cpu_to_le32(9);
 	EXPECT_EQ(validate(), 0);
 	EXPECT_EQ(t.id, BCH_FSCK_ERR_jset_unknown_csum);
-	EXPECT_STR(printbuf_str(&t.said),
-		   PREFIX " seq=7: sda sector 4096 seq 7: journal entry with unknown csum type 9\n");
+	EXPECT_STR(printbuf_str(&t.said), PREFIX
+		   " seq=7: sda sector 4096 seq 7: journal entry with unknown csum type 9\n");
 }
 
 TEST(unsupported_version_is_refused)
@@ -465,8 +465,9 @@ TEST(texts_of_all_types)
 	begin();
 	e = add(JSET_ENTRY_btree_keys, 0, 0, 0);
 	expect_text(e, "btree_keys: ");
-	expect_text(add_keys(2), "btree_keys: btree=dirents l=0 u64s 5 type deleted 1:10:U32_MAX len 0 ver 0\n"
-				 "btree_keys: btree=dirents l=0 u64s 5 type deleted 1:11:U32_MAX len 0 ver 0");
+	expect_text(add_keys(2),
+		    "btree_keys: btree=dirents l=0 u64s 5 type deleted 1:10:U32_MAX len 0 ver 0\n"
+		    "btree_keys: btree=dirents l=0 u64s 5 type deleted 1:11:U32_MAX len 0 ver 0");
 	expect_text(add(JSET_ENTRY_prio_ptrs, 0, 0, 1), "prio_ptrs: ");
 	e = add(JSET_ENTRY_blacklist, 0, 0, 1);
 	e->data[0] = 12;

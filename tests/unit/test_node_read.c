@@ -47,7 +47,8 @@ static unsigned count_keys(struct img *img, unsigned btree, bool exact)
 	int ret;
 
 	bch_iter_init(&iter, img->c, btree, POS_MIN, BTREE_ITER_all_snapshots);
-	for_each_btree_key(&iter, k, ret) {
+	for_each_btree_key(&iter, k, ret)
+	{
 		if (exact)
 			EXPECT_EQ(*(u64 *)k.v, k.k->p.offset);
 		nr++;
@@ -233,7 +234,9 @@ TEST(swapped_keys_are_sorted)
 	struct img *img = keys_image(7, swap_with_previous);
 
 	EXPECT_EQ(count_keys(img, SNAP, true), 20);
-	EXPECT(said(img, "keys out of order: u64s 6 type cookie 0:7:U32_MAX len 0 ver 0 > u64s 6 type cookie 0:6:U32_MAX len 0 ver 0"));
+	EXPECT(said(img,
+		    "keys out of order: u64s 6 type cookie 0:7:U32_MAX len 0 ver 0 > u64s 6 type "
+		    "cookie 0:6:U32_MAX len 0 ver 0"));
 	EXPECT_EQ(img->c->nr_errors, 1);
 	img_free(img);
 }
@@ -292,7 +295,7 @@ static void reaches_into_next(struct img_node *n, u64 *key)
 
 TEST(exactly_the_bad_key_is_dropped)
 {
-	static void (*const make[])(struct img_node *n, u64 *key) = {
+	static void (*const make[])(struct img_node * n, u64 * key) = {
 		no_snapshot, short_value, bad_format, no_size, too_large, reaches_into_next,
 	};
 
@@ -311,8 +314,12 @@ TEST(bad_key_is_told_with_its_rule)
 	struct img *img = keys_image(8, no_snapshot);
 
 	count_keys(img, SNAP, true);
-	EXPECT(said(img, "error validating btree node on a at btree xattrs level 0/0\n  u64s 11 type btree_ptr_v2 SPOS_MAX len 0 ver 0: seq "));
-	EXPECT(said(img, "bset byte offset 416: invalid bkey u64s 6 type cookie 0:8:0 len 0 ver 0: 8\n  snapshot == 0, fixing"));
+	EXPECT(said(img,
+		    "error validating btree node on a at btree xattrs level 0/0\n  u64s 11 type "
+		    "btree_ptr_v2 SPOS_MAX len 0 ver 0: seq "));
+	EXPECT(said(img,
+		    "bset byte offset 416: invalid bkey u64s 6 type cookie 0:8:0 len 0 ver 0: 8\n  "
+		    "snapshot == 0, fixing"));
 	img_free(img);
 }
 
@@ -467,7 +474,9 @@ TEST(gap_between_children_is_told)
 	EXPECT_EQ(bch_overlay_add(img->c, PLAIN, 1, &gone, 5, 0), 0);
 	bch_overlay_sort(img->c);
 	EXPECT_EQ(count_keys(img, PLAIN, true), 20);
-	EXPECT(said(img, "end of prev node doesn't match start of next node: next should start at 0:9:1"));
+	EXPECT(said(
+		img,
+		"end of prev node doesn't match start of next node: next should start at 0:9:1"));
 	EXPECT_EQ(img->c->nr_errors, 1);
 	img_free(img);
 }

@@ -6,9 +6,9 @@
 #include "btree/six.h"
 #include "test.h"
 
-#define READ SIX_LOCK_read
+#define READ   SIX_LOCK_read
 #define INTENT SIX_LOCK_intent
-#define WRITE SIX_LOCK_write
+#define WRITE  SIX_LOCK_write
 
 TEST(readers_share)
 {
@@ -155,7 +155,7 @@ TEST(waiting_writer_holds_back_new_readers)
 
 /* Writers change two numbers together; readers never see them differ. */
 #define NR_THREADS 4
-#define NR_ROUNDS 3000
+#define NR_ROUNDS  3000
 
 struct shared {
 	struct six_lock lock;
