@@ -74,7 +74,7 @@ void cli_help(struct printbuf *out, const struct cli_cmd *cmd)
 	const struct cli_opt *o;
 
 	prt_printf(out, "bcachefs %s - %s\nUsage: bcachefs %s [OPTION]... %s\n", cmd->name,
-		   cmd->summary, cmd->name, cmd->operands);
+		   cmd->summary, cmd->name, cmd->operands ?: "");
 	if (cmd->details) {
 		prt_char(out, '\n');
 		fill(out, cmd->details, 0, 0);
@@ -146,7 +146,7 @@ void cli_man(struct printbuf *out, const struct cli_cmd *const *commands)
 			continue;
 		prt_printf(out, "## bcachefs %s\n\n*bcachefs %s* [_OPTION_]... ", cmd->name,
 			   cmd->name);
-		cli_man_text(out, "", cmd->operands, "\n\n");
+		cli_man_text(out, "", cmd->operands ?: "", "\n\n");
 		cli_man_text(out, "", cmd->summary, "\n\n");
 		if (cmd->details)
 			cli_man_text(out, "", cmd->details, "\n\n");

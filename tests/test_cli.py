@@ -36,6 +36,7 @@ def test_help_of_command(bcachefs, command):
         r = bcachefs.run(*command.split(), word, status=0)
         assert command in r.out
         assert "--help" in r.out
+        assert "(null)" not in r.out
         assert not r.err
         assert max(map(len, r.out.splitlines())) <= 100
 
@@ -107,3 +108,10 @@ def test_full_disk_is_an_error(bcachefs, images):
         r = subprocess.run([bcachefs.path, "show-super", images(basic)[0]], stdout=full, stderr=subprocess.PIPE)
     assert r.returncode == 1
     assert b"No space left" in r.stderr
+
+
+def test_manual_has_every_command(bcachefs):
+    text = bcachefs.run("--print-man", status=0).out
+    for command in COMMANDS:
+        assert f"## bcachefs {command}\n" in text
+    assert "(null)" not in text
