@@ -496,8 +496,10 @@ static int run_list(const struct cli_cmd *cmd, int argc, char **argv)
 		parse_opt(&l, &args, opt, p.value);
 	if (!args.paths.d.nr)
 		cli_usage_error(cmd, "please supply a device");
-	if (cli_open(cmd, &l.c, &args.paths, &args.open, l.json ? "list" : NULL))
+	if (cli_open(cmd, &l.c, &args.paths, &args.open, l.json ? "list" : NULL)) {
+		cli_paths_exit(&args.paths);
 		return EXIT_FAIL;
+	}
 	if (shows_pointers(&l) && bch_bucket_gens_load(l.c))
 		cli_die(cmd, "out of memory");
 	l.buf = kvmalloc(bch_node_bytes(l.c), GFP_KERNEL);
