@@ -19,7 +19,6 @@ SCRATCH = "BCACHEFS_TESTS_SCRATCH"
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "needs(command): skipped as long as the binary lacks the command")
     if not hasattr(config, "workerinput"):  # the controller: its workers inherit the folder
         os.environ[SCRATCH] = tempfile.mkdtemp(prefix="bcachefs-tests-")
 
@@ -27,13 +26,6 @@ def pytest_configure(config):
 def pytest_unconfigure(config):
     if not hasattr(config, "workerinput"):
         shutil.rmtree(os.environ[SCRATCH], ignore_errors=True)
-
-
-def pytest_runtest_setup(item):
-    for mark in item.iter_markers("needs"):
-        for command in mark.args:
-            if command not in _tool.commands():
-                pytest.skip(f"command not built yet: {command}")
 
 
 _tool = Tool()

@@ -6,7 +6,7 @@ import pytest
 
 from tool import Tool
 
-COMMANDS = Tool().commands() if os.path.exists(Tool().path) else []
+COMMANDS = Tool().commands()
 
 
 def test_main_help(bcachefs):
@@ -51,14 +51,14 @@ def test_unknown_option(bcachefs, command):
     assert not r.out
 
 
-@pytest.mark.parametrize("command", [c for c in COMMANDS if c in ("show-super", "list", "list_journal", "format")])
+@pytest.mark.parametrize("command", ["show-super", "list", "list_journal", "format"])
 def test_no_device(bcachefs, command):
     r = bcachefs.run(command)
     assert r.status in (1, 2)
     assert re.match(rf"bcachefs {command}: .*device", r.err), f"{r!r}"
 
 
-@pytest.mark.parametrize("command", [c for c in COMMANDS if c in ("show-super", "list", "list_journal")])
+@pytest.mark.parametrize("command", ["show-super", "list", "list_journal"])
 def test_device_that_is_not_there(bcachefs, tmp, command):
     path = os.path.join(tmp, "nothing")
     r = bcachefs.run(command, path, status=1)
@@ -66,7 +66,6 @@ def test_device_that_is_not_there(bcachefs, tmp, command):
     assert not r.out
 
 
-@pytest.mark.needs("list")
 @pytest.mark.parametrize("args", [("-b", "nonsense"), ("-m", "nonsense"), ("-s", "x"), ("-e", "1:x"), ("-k", "nonsense"),
                                   ("-l", "x")])
 def test_list_refuses_bad_values(bcachefs, args):
@@ -75,31 +74,26 @@ def test_list_refuses_bad_values(bcachefs, args):
     assert args[-1] in r.err, f"{r!r}"
 
 
-@pytest.mark.needs("show-super")
 def test_show_super_refuses_unknown_section(bcachefs):
     r = bcachefs.run("show-super", "-f", "nonsense", "/dev/null")
     assert r.status in (1, 2) and "nonsense" in r.err, f"{r!r}"
 
 
-@pytest.mark.needs("format")
 def test_program_name_selects_the_command(bcachefs):
     r = bcachefs.run("--help", argv0="/sbin/mkfs.bcachefs", status=0)
     assert "format" in r.out
 
 
-@pytest.mark.needs("format")
 def test_only_the_last_part_of_the_program_name_counts(bcachefs):
     r = bcachefs.run("--help", argv0="/fsck.d/bcachefs", status=0)
     assert "usage: bcachefs <command>" in r.out
 
 
-@pytest.mark.needs("format")
 def test_mkfs_option_without_a_value(bcachefs):
     r = bcachefs.run("format", "--metadata_replicas", status=2)
     assert "metadata_replicas" in r.err and "value" in r.err, f"{r!r}"
 
 
-@pytest.mark.needs("show-super")
 def test_full_disk_is_an_error(bcachefs, images):
     from imagesets import all_sets
     basic = next(s for s in all_sets() if s.name == "basic")

@@ -9,8 +9,6 @@ import pytest
 from imagesets import BTREES, all_sets
 from normalise import same
 
-pytestmark = pytest.mark.needs("dump")
-
 SETS = {str(s): s for s in all_sets()}
 NAMED = ("extents", "inodes", "dirents", "xattrs", "alloc", "backpointers", "snapshots", "subvolumes")
 

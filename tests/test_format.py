@@ -11,8 +11,6 @@ import superblock
 from format_cases import REFUSED
 from test_format_real import fresh_images, whole_superblock
 
-pytestmark = pytest.mark.needs("format")
-
 SWAP = 4086, b"SWAPSPACE2"
 
 

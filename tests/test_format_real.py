@@ -12,8 +12,6 @@ import superblock
 from format_cases import MIXES, PASSPHRASE
 from normalise import same
 
-pytestmark = pytest.mark.needs("format")
-
 def has_passphrase(args):
     return "--encrypted" in args and "--no_passphrase" not in args
 

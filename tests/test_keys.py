@@ -8,8 +8,6 @@ import pytest
 import superblock
 from test_format_real import fresh_images, whole_superblock
 
-pytestmark = pytest.mark.needs("set-passphrase")
-
 OLD, NEW = "correct horse", "battery staple"
 
 

@@ -10,8 +10,6 @@ import pytest
 from imagesets import BTREES, all_sets
 from normalise import same
 
-pytestmark = pytest.mark.needs("list")
-
 MODES = ("keys", "formats", "nodes", "nodes-ondisk")
 
 

@@ -4,8 +4,6 @@ import pytest
 from imagesets import all_sets
 from normalise import same
 
-pytestmark = pytest.mark.needs("list_journal")
-
 SETS = [s for s in all_sets() if s.has("list_journal.txt")]
 
 

@@ -6,8 +6,6 @@ import pytest
 
 from imagesets import all_sets
 
-pytestmark = pytest.mark.needs("list_journal")
-
 SETS = [s for s in all_sets() if s.name in ("unclean1", "unclean2", "multi3", "blk4k")]
 KEY = re.compile(r"[* ]   (btree_keys|btree_root|overwrite): btree=(\w+) l=(\d+) u64s \d+ type (\w+) (\S+) len (\d+) ver ")
 U64_MAX, U32_MAX = 2**64 - 1, 2**32 - 1

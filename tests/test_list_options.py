@@ -8,8 +8,6 @@ import pytest
 import superblock
 from imagesets import all_sets
 
-pytestmark = pytest.mark.needs("list")
-
 SETS = {s.name: s for s in all_sets()}
 SUPER = 4096
 POINTER = re.compile(r"ptr: (\d+):(\d+):(\d+) gen")

@@ -16,8 +16,6 @@ import pytest
 import manifest
 from imagesets import HERE, all_sets, data_hash
 
-pytestmark = pytest.mark.needs("fusemount")
-
 SETS = {s.name: s for s in all_sets()}
 POINTER = re.compile(r"ptr: (\d+):(\d+):(\d+) gen \d+( cached)?( unwritten)?")
 

@@ -8,8 +8,6 @@ import pytest
 from imagesets import all_sets
 from normalise import same
 
-pytestmark = pytest.mark.needs("list")
-
 UNCLEAN = [s for s in all_sets() if s.unclean]
 
 

@@ -19,12 +19,9 @@ READERS = (
 
 @pytest.mark.parametrize("image_set", all_sets(), ids=str)
 def test_images_stay_as_they_are(bcachefs, copies, image_set):
-    commands = [c for c in READERS if c[0] in bcachefs.commands()]
-    if not commands:
-        pytest.skip("command not built yet: show-super, list, list_journal")
     paths = copies(image_set)
     before = [(data_hash(p), os.stat(p).st_mtime_ns) for p in paths]
-    for command in commands:
+    for command in READERS:
         devices = paths[:1] if command[0] == "show-super" else paths
         bcachefs.run(*command, *devices, input=(image_set.passphrase or "") + "\n")
         assert [(data_hash(p), os.stat(p).st_mtime_ns) for p in paths] == before, command

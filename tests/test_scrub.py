@@ -7,8 +7,6 @@ import pytest
 
 from imagesets import all_sets, data_hash
 
-pytestmark = pytest.mark.needs("scrub")
-
 SETS = {s.name: s for s in all_sets()}
 # Small sets of all kinds: checksums, compression, encryption, block sizes, unclean, newer versions, erasure coding.
 CLEAN = [s for s in SETS.values() if s.name in (

@@ -4,8 +4,6 @@ import pytest
 from imagesets import all_sets
 from normalise import same
 
-pytestmark = pytest.mark.needs("show-super")
-
 SHORT = [s for s in all_sets() if s.has("show-super.txt")]
 LONG = [(s, i) for s in all_sets() for i in range(len(s.packed)) if s.has(f"show-super-{i}.txt")]
 
