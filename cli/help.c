@@ -116,7 +116,9 @@ void cli_man_text(struct printbuf *out, const char *before, const char *s, const
 {
 	prt_str(out, before);
 	for (; *s; s++) {
-		if (strchr("\\*_`#[]", *s))
+		bool line_start = out->pos == out->line_start;
+
+		if (strchr("\\*_`#[]", *s) || (line_start && strchr("-|.", *s)))
 			prt_char(out, '\\');
 		prt_bytes(out, s, 1);
 	}

@@ -1,9 +1,12 @@
 """The outside of the program: help, names, exit statuses, messages."""
 import os
 import re
+import shutil
+import subprocess
 
 import pytest
 
+from imagesets import ROOT
 from tool import Tool
 
 COMMANDS = Tool().commands()
@@ -109,3 +112,13 @@ def test_manual_has_every_command(bcachefs):
     for command in COMMANDS:
         assert f"## bcachefs {command}\n" in text
     assert "(null)" not in text
+
+
+def test_manual_is_made(bcachefs):
+    if not shutil.which("scdoc"):
+        pytest.skip("scdoc is not installed")
+    with open(os.path.join(ROOT, "doc", "bcachefs.8.scd"), encoding="utf-8") as f:
+        source = f.read().replace("@COMMANDS@\n", bcachefs.run("--print-man", status=0).out)
+    r = subprocess.run(["scdoc"], input=source, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert r.returncode == 0, r.stderr
+    assert ".SH DIFFERENCES" in r.stdout
