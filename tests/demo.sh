@@ -6,6 +6,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 bcachefs=${BCACHEFS:-$here/../build/bcachefs}
 dir=$(mktemp -d "${TMPDIR:-/tmp}/bcachefs-demo.XXXXXX")
 trap 'mountpoint -q "$dir/mnt" && umount "$dir/mnt"; rm -rf "$dir"' EXIT
+trap 'exit 1' HUP INT PIPE TERM # dash runs the former only when it exits by itself
 cd "$dir"
 
 say() {
