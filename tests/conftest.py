@@ -12,6 +12,7 @@ sys.path[:0] = [HERE, os.path.join(HERE, "kernel")]
 import setup as kernel_setup  # noqa: E402
 import vm as kernel_vm  # noqa: E402
 from imagesets import copy_sparse  # noqa: E402
+from mounts import need_fuse, secret, unmount  # noqa: E402
 from tool import RealTool, Tool  # noqa: E402
 
 os.environ["TZ"] = "UTC"
@@ -62,6 +63,25 @@ def copies(scratch, tmp):
     def copy(image_set):
         return [copy_sparse(p, os.path.join(tmp, os.path.basename(p))) for p in image_set.unpack(scratch)]
     return copy
+
+
+@pytest.fixture
+def mounted(bcachefs, tmp):
+    """mounted(set, paths, options=...): the mount point; unmounted at the end."""
+    need_fuse(bcachefs)
+    points = []
+
+    def mount(image_set, paths, options="ro", args=(), command="fusemount"):
+        point = os.path.join(tmp, f"mnt{len(points)}")
+        os.mkdir(point)
+        r = bcachefs.run(command, "-o", options, *args, *secret(image_set, tmp), *paths, point, status=0)
+        points.append(point)
+        mount.messages = r.err
+        return point
+
+    yield mount
+    for point in points:
+        unmount(point)
 
 
 def _available(get):

@@ -1,23 +1,20 @@
-"""A FUSE mount shows what the kernel showed: every field of every object, with members missing and copies damaged too."""
-import contextlib
+"""A FUSE mount shows what the kernel showed: every field of every object, however it is read."""
 import ctypes
 import hashlib
 import mmap
 import os
 import random
 import re
-import signal
 import subprocess
 import sys
 import threading
 
 import pytest
 
-import manifest
-from imagesets import HERE, all_sets, data_hash
+from imagesets import all_sets, data_hash
+from mounts import difference, foreground, need_fuse, recorded, tree, unmount
 
 SETS = {s.name: s for s in all_sets()}
-POINTER = re.compile(r"ptr: (\d+):(\d+):(\d+) gen \d+( cached)?( unwritten)?")
 
 
 def have(*names):
@@ -25,71 +22,8 @@ def have(*names):
 
 
 @pytest.fixture(autouse=True)
-def usable():
-    try:
-        os.close(os.open("/dev/fuse", os.O_RDWR))
-    except OSError as e:
-        pytest.skip(f"FUSE cannot be used here: /dev/fuse: {e.strerror}")
-
-
-def unmount(point):
-    for command in (["fusermount3", "-u", point], ["umount", point], ["umount", "-l", point]):
-        with contextlib.suppress(OSError):
-            if not subprocess.run(command, stderr=subprocess.DEVNULL).returncode:
-                return
-
-
-@pytest.fixture
-def mounted(bcachefs, tmp):
-    """mounted(set, paths, options=...): the mount point; unmounted at the end."""
-    points = []
-
-    def mount(image_set, paths, options="ro", args=(), command="fusemount"):
-        if "libfuse3" not in bcachefs.run("version", "-v").out:
-            pytest.skip("built without libfuse3")
-        point = os.path.join(tmp, f"mnt{len(points)}")
-        os.mkdir(point)
-        r = bcachefs.run(command, "-o", options, *args, *secret(image_set, tmp), *paths, point, status=0)
-        points.append(point)
-        mount.messages = r.err
-        return point
-
-    yield mount
-    for point in points:
-        unmount(point)
-
-
-def secret(image_set, tmp):
-    """Arguments that give the passphrase."""
-    if not image_set.passphrase:
-        return []
-    path = os.path.join(tmp, "passphrase")
-    with open(path, "w") as f:
-        f.write(image_set.passphrase)
-    return ["--passphrase_file", path]
-
-
-def tree(point):
-    """Read in a process of its own: a mount that hangs must not hang the tests."""
-    p = subprocess.run([sys.executable, os.path.join(HERE, "manifest.py"), point], stdout=subprocess.PIPE,
-                       stderr=subprocess.PIPE, timeout=600)
-    assert p.returncode == 0, p.stderr.decode()
-    return manifest.parse(p.stdout.decode())
-
-
-def recorded(image_set):
-    return manifest.parse(image_set.text("manifest.jsonl"))
-
-
-def difference(found, expected, most=5):
-    """Path -> field -> (found, expected), of a few."""
-    differ = {}
-    for path in sorted(found.keys() | expected.keys()):
-        a, b = found.get(path, {}), expected.get(path, {})
-        fields = {f: (a.get(f), b.get(f)) for f in a.keys() | b.keys() if a.get(f) != b.get(f)}
-        if fields and len(differ) < most:
-            differ[path] = fields
-    return differ
+def usable(bcachefs):
+    need_fuse(bcachefs)
 
 
 with_manifest = [pytest.param(s, id=s.name) for s in SETS.values() if s.has("manifest.jsonl")]
@@ -98,103 +32,6 @@ with_manifest = [pytest.param(s, id=s.name) for s in SETS.values() if s.has("man
 @pytest.mark.parametrize("image_set", with_manifest)
 def test_shows_what_the_kernel_showed(images, mounted, image_set):
     assert not difference(tree(mounted(image_set, images(image_set))), recorded(image_set))
-
-
-# ---- Members missing, copies damaged ----
-
-def one_missing():
-    for name in ("multi3", "ec4", "ec6", "n39ec", "n39multi", "tomb"):
-        for gone in range(len(SETS[name].packed) if name in SETS else 0):
-            yield pytest.param(SETS[name], gone, id=f"{name}-without-{gone}")
-
-
-def members_only_on(bcachefs, image_set, paths, dev):
-    """Inode numbers of files with data whose only copies are on member `dev`."""
-    text = bcachefs.run("list", "-b", "extents", *secret_args(image_set, paths), *paths).out
-    text += bcachefs.run("list", "-b", "reflink", *secret_args(image_set, paths), *paths).out
-    lost = set()
-    for line in text.splitlines():
-        devs = {int(p[1]) for p in POINTER.finditer(line) if not p[4]}
-        if devs == {dev} and " ec: " not in line:
-            lost.add(line.split(" type ")[1].split()[1].split(":")[0])
-    return lost
-
-
-def secret_args(image_set, paths):
-    return secret(image_set, os.path.dirname(paths[0])) if image_set.passphrase else []
-
-
-def slot(bcachefs, path):
-    return int(re.search(r"^Device index:\s+(\d+)", bcachefs.run("show-super", path).out, re.M)[1])
-
-
-@pytest.mark.parametrize("image_set,gone", one_missing())
-def test_reads_all_without_one_member(bcachefs, images, mounted, image_set, gone):
-    paths = images(image_set)
-    lost = members_only_on(bcachefs, image_set, paths, slot(bcachefs, paths[gone]))
-    rest = paths[:gone] + paths[gone + 1:]
-    found, expected = tree(mounted(image_set, rest, "ro,degraded,very_degraded")), recorded(image_set)
-    for path, facts in list(expected.items()):
-        if str(facts["ino"]) in lost:
-            assert found[path].get("error") or found[path]["sha256"] == facts["sha256"]
-            del expected[path], found[path]
-    assert not difference(found, expected)
-
-
-def test_refuses_to_mount_with_a_member_missing_unless_told(bcachefs, images, tmp):
-    paths = images(SETS["multi3"])
-    r = bcachefs.run("fusemount", "-o", "ro", *paths[1:], tmp, status=1)
-    assert "missing" in r.err or "degraded" in r.err, r
-
-
-def damage(image, sector, sectors):
-    with open(image, "r+b") as f:
-        f.seek(sector * 512)
-        data = bytes(b ^ 0x5a for b in f.read(sectors * 512))
-        f.seek(sector * 512)
-        f.write(data)
-
-
-def extents_of(bcachefs, paths):
-    """For each extent: sectors stored, and its pointers (member, bucket, offset, cached)."""
-    for line in bcachefs.run("list", "-b", "extents", *paths, status=0).out.splitlines():
-        size = re.search(r"c_size (\d+)", line)
-        pointers = [(int(p[1]), int(p[2]), int(p[3]), bool(p[4])) for p in POINTER.finditer(line)]
-        if size and pointers:
-            yield int(size[1]), pointers
-
-
-def bucket_sectors(bcachefs, path):
-    size = re.search(r"Bucket size:\s+(\d+)(?:\.\d+)? KiB", bcachefs.run("show-super", "-f", "members_v2", path).out)
-    return int(size[1]) * 2
-
-
-@pytest.mark.parametrize("image_set", have("multi3"))
-def test_takes_the_good_copy_when_the_other_is_damaged(bcachefs, copies, mounted, image_set):
-    paths = copies(image_set)
-    bucket = bucket_sectors(bcachefs, paths[0])
-    damaged = 0
-    for size, pointers in list(extents_of(bcachefs, paths)):
-        if sum(not p[3] for p in pointers) > 1:
-            dev, nr, offset, _ = pointers[0]
-            damage(paths[dev], nr * bucket + offset, size)
-            damaged += 1
-    assert damaged > 10
-    assert not difference(tree(mounted(image_set, paths)), recorded(image_set))
-
-
-@pytest.mark.parametrize("image_set", have("basic"))
-def test_says_which_file_cannot_be_read(bcachefs, copies, tmp, image_set):
-    paths = copies(image_set)
-    bucket = bucket_sectors(bcachefs, paths[0])
-    for size, pointers in list(extents_of(bcachefs, paths)):
-        damage(paths[0], pointers[0][1] * bucket + pointers[0][2], size)
-    with foreground(bcachefs, paths, tmp) as (point, process):
-        bad = [path for path, facts in tree(point).items() if facts.get("error") == "Input/output error"]
-    messages = process.communicate()[1].decode("utf-8", "surrogateescape")
-    assert bad
-    for path in bad[:20]:
-        assert f" /{path} offset " in messages, messages[:2000]
 
 
 # ---- Nothing is written ----
@@ -370,26 +207,6 @@ def test_subvol_must_be_one(bcachefs, images, tmp):
 
 
 # ---- The command ----
-
-@contextlib.contextmanager
-def foreground(bcachefs, paths, tmp, *args):
-    """Mounted by a process in the foreground: its mount point and the process."""
-    point = os.path.join(tmp, "foreground")
-    os.mkdir(point)
-    process = subprocess.Popen([bcachefs.path, "fusemount", "-f", "-o", "ro", *args, *paths, point],
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    line = process.stderr.readline().decode()
-    while line and "mounted on" not in line:
-        line = process.stderr.readline().decode()
-    try:
-        yield point, process
-    finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-
 
 @pytest.mark.parametrize("args", [(), ("-s",)], ids=["threads", "single"])
 def test_sigterm_unmounts(bcachefs, images, tmp, args):

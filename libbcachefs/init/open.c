@@ -154,13 +154,18 @@ static int may_start(struct bch_fs *c, const struct bch_open_args *args, struct 
 			 (args->very_degraded ? SB_START_VERY_DEGRADED : 0);
 	bool online[BCH_MAX_DEVS + 1] = {};
 	unsigned i;
+	int ret;
 
 	for (i = 0; i < c->nr_devices; i++) {
 		online[i] = bch_dev_online(bch_dev(c, i));
 		if (bch_dev(c, i) && !online[i] && flags)
 			bch_log(c, "device %u is missing", i);
 	}
-	return bch_sb_may_start(c->sb->sb, online, flags, err);
+	ret = bch_sb_may_start(c->sb->sb, online, flags, err);
+	if (ret && !args->very_degraded)
+		prt_str(err, flags ? "; option 'very_degraded' opens what is left of the data" :
+				     "; option 'degraded' goes on without it if no data is lost");
+	return ret;
 }
 
 static int get_key(struct bch_fs *c, const struct bch_open_args *args, struct printbuf *err)
