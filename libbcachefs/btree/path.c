@@ -251,9 +251,12 @@ static bool path_up(struct btree_iter *iter)
 
 /* Topology (spec 02 section 22) */
 
-static void __printf(4, 5)
-	topology_finding(struct btree_iter *iter, struct btree *b, u16 id, const char *fmt, ...)
+/* @start to @end: what no child holds. */
+static void __printf(6, 7)
+	topology_finding(struct btree_iter *iter, struct btree *b, struct bpos start,
+			 struct bpos end, u16 id, const char *fmt, ...)
 {
+	struct btree_range range = {start, end};
 	struct printbuf text = PRINTBUF;
 	va_list args;
 
@@ -272,6 +275,7 @@ static void __printf(4, 5)
 					  .btree = b->id,
 					  .level = b->level,
 					  .ptr = &b->key.k,
+					  .range = &range,
 					  .text = printbuf_str(&text),
 				  });
 	printbuf_exit(&text);
@@ -290,7 +294,8 @@ static void check_child(struct btree_iter *iter, struct btree_iter_level *l,
 	bch_bpos_to_text(&pos, l->next);
 	bch_bkey_val_to_text(&next, iter->c, bkey_i_view(key));
 	topology_finding(
-		iter, l->b, BCH_FSCK_ERR_btree_node_topology_bad_min_key,
+		iter, l->b, bpos_min(l->next, v2->min_key), bpos_max(l->next, v2->min_key),
+		BCH_FSCK_ERR_btree_node_topology_bad_min_key,
 		"end of prev node doesn't match start of next node: next should start at %s\n  "
 		"next %s",
 		printbuf_str(&pos), printbuf_str(&next));
@@ -304,14 +309,16 @@ static void check_last_child(struct btree_iter *iter, struct btree_iter_level *l
 	struct printbuf pos = PRINTBUF;
 
 	if (l->sequential && bpos_eq(l->next, l->b->data->min_key)) {
-		topology_finding(iter, l->b, BCH_FSCK_ERR_btree_node_topology_empty_interior_node,
+		topology_finding(iter, l->b, l->next, btree_node_max(l->b),
+				 BCH_FSCK_ERR_btree_node_topology_empty_interior_node,
 				 "empty interior node");
 		return;
 	}
 	if (bpos_gt(l->next, btree_node_max(l->b)) || bpos_eq(l->next, SPOS_MAX))
 		return;
 	bch_bpos_to_text(&pos, l->next);
-	topology_finding(iter, l->b, BCH_FSCK_ERR_btree_node_topology_bad_max_key,
+	topology_finding(iter, l->b, l->next, btree_node_max(l->b),
+			 BCH_FSCK_ERR_btree_node_topology_bad_max_key,
 			 "last child node doesn't end at end of parent node: nothing from %s on",
 			 printbuf_str(&pos));
 	printbuf_exit(&pos);

@@ -4,16 +4,54 @@
 #include <linux/bug.h>
 #include <linux/err.h>
 #include <linux/slab.h>
+#include "btree/node_scan.h"
 #include "btree/state.h"
 #include "format/sb_errors.h"
 
 /* A bset counts its words in 16 bits: no node is larger (spec 02 appendix B). */
 #define NODE_SECTORS_MAX 1024
 
+/* Findings that cost no key. */
+static bool is_harmless(unsigned id)
+{
+	switch (id) {
+	case BCH_FSCK_ERR_btree_node_bset_older_than_sb_min:
+	case BCH_FSCK_ERR_btree_node_bset_newer_than_sb:
+	case BCH_FSCK_ERR_bset_empty:
+	case BCH_FSCK_ERR_bset_blacklisted_journal_seq:
+	case BCH_FSCK_ERR_first_bset_blacklisted_journal_seq:
+	case BCH_FSCK_ERR_btree_node_bset_after_end:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void remember_damage(struct bch_fs *c, const struct btree_finding *f)
+{
+	const struct bch_btree_ptr_v2 *v2;
+	enum btree_damage kind = BTREE_DAMAGE_lost;
+	struct btree_range range;
+
+	if (f->class == BTREE_FINDING_RETRY || is_harmless(f->id))
+		return;
+	if (f->class == BTREE_FINDING_FIX)
+		kind = BTREE_DAMAGE_doubtful;
+	if (f->range) {
+		range = *f->range;
+	} else {
+		/* Old pointers do not tell where the node begins. */
+		v2 = btree_key_is_ptr(&f->ptr->k) ? btree_ptr_v2(f->ptr) : NULL;
+		range = (struct btree_range){v2 ? v2->min_key : POS_MIN, f->ptr->k.p};
+	}
+	bch_btree_damage_add(c, f->btree, range.start, range.end, kind);
+}
+
 void bch_btree_report(struct bch_fs *c, const struct btree_finding *f)
 {
 	struct bch_btree_state *s = c->btree;
 
+	remember_damage(c, f);
 	mutex_lock(&s->finding_lock);
 	if (f->class != BTREE_FINDING_RETRY)
 		c->nr_errors++;
@@ -54,6 +92,7 @@ int bch_btree_init(struct bch_fs *c, u64 memory)
 		return -ENOMEM;
 	mutex_init(&s->root_lock);
 	mutex_init(&s->finding_lock);
+	mutex_init(&s->damage_lock);
 	c->btree = s;
 	ret = bch_btree_cache_init(c, memory);
 	if (ret)
@@ -72,6 +111,10 @@ void bch_btree_exit(struct bch_fs *c)
 			bch_btree_node_free(s->roots[id].b);
 	bch_btree_cache_exit(c);
 	bch_overlay_clear(c);
+	bch_btree_damage_exit(c);
+	if (s->scan)
+		bch_node_index_exit(s->scan);
+	kfree(s->scan);
 	kfree(s);
 	c->btree = NULL;
 }

@@ -6,6 +6,7 @@
 #define _BCH_BTREE_STATE_H
 
 #include "btree/cache.h"
+#include "btree/damage.h"
 #include "btree/node.h"
 #include "btree/overlay.h"
 #include "sb/fs.h"
@@ -22,8 +23,9 @@ struct btree_finding {
 	u16 id; /* enum bch_fsck_err */
 	enum btree_finding_class class;
 	u8 btree, level;
-	const struct bkey_i *ptr; /* pointer key of the node */
-	const char *text;	  /* all of the message, without ", fixing" */
+	const struct bkey_i *ptr;	 /* pointer key of the node */
+	const struct btree_range *range; /* what is damaged; NULL: all of the node */
+	const char *text;		 /* all of the message, without ", fixing" */
 };
 
 /* Filled by the floors above; NULL members have a harmless default. */
@@ -54,6 +56,9 @@ struct bch_btree_state {
 	struct bch_btree_ops ops;
 	struct mutex finding_lock;
 	u64 lost_data; /* bits: btrees with nodes that could not be read */
+	struct mutex damage_lock;
+	struct btree_damages *damage[BTREE_ID_NR_MAX]; /* NULL: none known */
+	struct node_index *scan;		       /* what a scan found; NULL: there was none */
 };
 
 /*
@@ -82,7 +87,10 @@ void bch_btree_roots_read(struct bch_fs *c);
 
 /* Something of btree @id is gone; says so the first time. */
 void bch_btree_lost_data(struct bch_fs *c, unsigned id);
-/* Count and print a finding (spec 02 section 7: error class and id). */
+/*
+ * Count and print a finding (spec 02 section 7: error class and id), and remember the range of the
+ * node as damaged, if no other replica is tried.
+ */
 void bch_btree_report(struct bch_fs *c, const struct btree_finding *f);
 
 #endif

@@ -9,6 +9,13 @@
 #include "sb/csum.h"
 #include "sb/fs.h"
 
+/* Btree nodes found by scanning all members (btree/topology.h). */
+enum bch_open_scan {
+	BCH_SCAN_never,
+	BCH_SCAN_if_needed, /* when a node of the btrees that files need cannot be read */
+	BCH_SCAN_always,
+};
+
 struct bch_open_args {
 	bool degraded;	    /* open though members are missing, if no data is lost */
 	bool very_degraded; /* ... even if data is lost */
@@ -17,7 +24,19 @@ struct bch_open_args {
 	bool journal_only; /* stop after reading the journal */
 	bool read_entire_journal; /* also entries that are no longer dirty */
 	bool nostart;		  /* stop after membership and key: no journal, no roots */
-	u64 memory;		  /* bytes for the node cache; 0: default */
+	/*
+	 * Open whatever can be opened: devices without a superblock, split brain, a journal that is
+	 * bad or gone, roots that are not named anywhere. Each concession is told. What readers
+	 * get may then be older than the filesystem: ask bch_btree_damage().
+	 */
+	bool salvage;
+	enum bch_open_scan scan; /* with salvage only */
+	bool scan_trust_bitmap;
+	/* Of a scan; sectors, from any thread. NULL: none. */
+	void (*scan_progress)(struct bch_fs *c, u64 done, u64 total, void *arg);
+	void *scan_progress_arg;
+	const volatile bool *cancel; /* NULL, or: the scan ends with -EINTR once it is true */
+	u64 memory;		     /* bytes for the node cache; 0: default */
 	/*
 	 * Asked for the master key of an encrypted filesystem; 0 or a negative error. NULL: the
 	 * open fails with no_encryption_key.
