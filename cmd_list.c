@@ -11,6 +11,7 @@
 #include "alloc/gens.h"
 #include "btree/bset_numbers.h"
 #include "btree/iter.h"
+#include "btree/node_scan.h"
 #include "btree/read.h"
 #include "cli/cli.h"
 #include "cli/open.h"
@@ -24,10 +25,12 @@ enum list_mode {
 	LIST_FORMATS,
 	LIST_NODES,
 	LIST_NODES_ONDISK,
+	LIST_FOUND_NODES,
 	LIST_MODE_NR,
 };
 
-static const char *const mode_names[] = {"keys", "formats", "nodes", "nodes-ondisk", NULL};
+static const char *const mode_names[] = {"keys",	 "formats",	"nodes",
+					 "nodes-ondisk", "found-nodes", NULL};
 
 struct list {
 	const struct cli_cmd *cmd;
@@ -325,6 +328,46 @@ static int list_nodes(struct list *l)
 	return ret;
 }
 
+/* What a scan found, of all levels, whether the tree still leads there or not. */
+static void list_found_nodes(struct list *l)
+{
+	const struct node_index *index = l->c->btree->scan;
+	size_t i = bch_node_index_seek(index, l->btree, l->level);
+
+	for (; i < index->nodes.nr && index->nodes.data[i].btree == l->btree; i++) {
+		bch_found_node_to_text(&l->out, l->c, &index->nodes.data[i]);
+		prt_newline(&l->out);
+		flush(l);
+	}
+}
+
+/* What of the btree may not be taken as it was printed. */
+static void tell_damage(struct list *l)
+{
+	struct printbuf name = PRINTBUF, text = PRINTBUF;
+	struct btree_range r;
+
+	bch_btree_id_to_text(&name, l->btree);
+	for (unsigned kind = BTREE_DAMAGE_none + 1; kind < BTREE_DAMAGE_NR; kind++) {
+		struct bpos pos = l->start;
+
+		while (bch_btree_damage_next(l->c, l->btree, kind, pos, &r) &&
+		       bpos_le(r.start, l->end)) {
+			printbuf_reset(&text);
+			bch_bpos_to_text(&text, r.start);
+			prt_str(&text, " - ");
+			bch_bpos_to_text(&text, r.end);
+			bch_log(l->c, "btree %s: %s: %s", printbuf_str(&name),
+				bch_btree_damage_name(kind), printbuf_str(&text));
+			if (bpos_eq(r.end, SPOS_MAX))
+				break;
+			pos = bpos_successor(r.end);
+		}
+	}
+	printbuf_exit(&name);
+	printbuf_exit(&text);
+}
+
 /* Options */
 
 enum {
@@ -336,6 +379,7 @@ enum {
 	OPT_MODE,
 	OPT_FSCK,
 	OPT_NO_JOURNAL,
+	OPT_SCAN,
 	OPT_JSON,
 	OPT_PASSPHRASE_FILE,
 	OPT_MEMORY,
@@ -350,10 +394,13 @@ static const struct cli_opt list_opts[] = {
 		       "lowest level of the nodes to list; mode keys lists leaves whatever it is"},
 	[OPT_START] = {"start", 's', "INODE:OFFSET[:SNAPSHOT]", "first position (default POS_MIN)"},
 	[OPT_END] = {"end", 'e', "INODE:OFFSET[:SNAPSHOT]", "last position (default SPOS_MAX)"},
-	[OPT_MODE] = {"mode", 'm', "MODE", "keys, formats, nodes or nodes-ondisk (default keys)"},
+	[OPT_MODE] = {"mode", 'm', "MODE",
+		      "keys, formats, nodes, nodes-ondisk or found-nodes (default keys)"},
 	[OPT_FSCK] = {"fsck", 'f', NULL, "repair in memory first (not supported yet)"},
 	[OPT_NO_JOURNAL] = {"no-journal", 0, NULL,
 			    "show what is in the nodes, without the keys of an unreplayed journal"},
+	[OPT_SCAN] = {"scan", 0, NULL,
+		      "use nodes found by scanning the devices where the btrees cannot be read"},
 	[OPT_JSON] = {"json", 0, NULL, "one JSON object a line for each key or node"},
 	[OPT_PASSPHRASE_FILE] = {"passphrase_file", 0, "FILE",
 				 "read the passphrase of an encrypted filesystem from FILE"},
@@ -415,7 +462,8 @@ static enum list_mode parse_mode(const struct cli_cmd *cmd, const char *s)
 	for (mode = 0; mode < LIST_MODE_NR; mode++)
 		if (!strcmp(s, mode_names[mode]))
 			return mode;
-	cli_usage_error(cmd, "mode '%s' is none of keys, formats, nodes, nodes-ondisk", s);
+	cli_usage_error(cmd, "mode '%s' is none of keys, formats, nodes, nodes-ondisk, found-nodes",
+			s);
 }
 
 static struct bpos parse_pos(const struct cli_cmd *cmd, const char *s)
@@ -465,6 +513,10 @@ static void parse_opt(struct list *l, struct list_args *args, int opt, const cha
 	case OPT_NO_JOURNAL:
 		args->open.no_journal = true;
 		break;
+	case OPT_SCAN:
+		args->open.salvage = true;
+		args->open.scan = BCH_SCAN_always;
+		break;
 	case OPT_JSON:
 		l->json = true;
 		break;
@@ -496,6 +548,8 @@ static int run_list(const struct cli_cmd *cmd, int argc, char **argv)
 		parse_opt(&l, &args, opt, p.value);
 	if (!args.paths.d.nr)
 		cli_usage_error(cmd, "please supply a device");
+	if (l.mode == LIST_FOUND_NODES)
+		parse_opt(&l, &args, OPT_SCAN, NULL);
 	if (cli_open(cmd, &l.c, &args.paths, &args.open, l.json ? "list" : NULL)) {
 		cli_paths_exit(&args.paths);
 		return EXIT_FAIL;
@@ -507,9 +561,13 @@ static int run_list(const struct cli_cmd *cmd, int argc, char **argv)
 		cli_die(cmd, "out of memory");
 	if (l.mode == LIST_KEYS)
 		ret = list_keys(&l);
+	else if (l.mode == LIST_FOUND_NODES)
+		list_found_nodes(&l);
 	else if (l.level < BTREE_MAX_DEPTH)
 		ret = list_nodes(&l);
 	cli_flush(&l.out);
+	if (args.open.salvage)
+		tell_damage(&l);
 	if (ret)
 		cli_error(cmd, "%s: stopped: %s", l.c->name, bch_err_sentence(ret));
 	else if (l.c->nr_errors)
@@ -533,7 +591,12 @@ const struct cli_cmd cmd_list = {
 		"journal replayed; or the nodes of the btree. Nothing is written to the devices.\n"
 		"\n"
 		"Members may be missing. Nodes that cannot be read are told on standard error and "
-		"left out; the exit status is then 4.",
+		"left out; the exit status is then 4.\n"
+		"\n"
+		"With --scan whatever can be opened is opened, and all devices are read in search of "
+		"nodes. They stand in for those that cannot be read; where they may be older than "
+		"the filesystem is told. Mode found-nodes prints all that were found, with those "
+		"that have long been replaced.",
 	.opts = list_opts,
 	.run = run_list,
 };

@@ -49,9 +49,9 @@ static struct btree *node_alloc(unsigned id, unsigned level)
 	return b;
 }
 
-struct btree *bch_btree_node_alloc_fake(struct bch_fs *c, unsigned id)
+struct btree *bch_btree_node_alloc_fake(struct bch_fs *c, unsigned id, unsigned level)
 {
-	struct btree *b = node_alloc(id, 0);
+	struct btree *b = node_alloc(id, level);
 	struct bkey_format_state s;
 
 	if (!b)
@@ -117,6 +117,15 @@ static struct hlist_head *table_slot(struct btree_cache *cache, u64 identity)
 	return &cache->table[hash_64(identity, cache->table_bits)];
 }
 
+/* Several pointers may lead to parts of one node. */
+static bool same_part(const struct btree *b, const struct bkey_i *key)
+{
+	const struct bch_btree_ptr_v2 *l = btree_ptr_v2(&b->key.k), *r = btree_ptr_v2(key);
+
+	return !r || !(le16_to_cpu(r->flags) & BTREE_PTR_RANGE_UPDATED) ||
+	       (bpos_eq(b->key.k.k.p, key->k.p) && bpos_eq(l->min_key, r->min_key));
+}
+
 static struct btree *table_find(struct btree_cache *cache, unsigned id, unsigned level,
 				const struct bkey_i *key)
 {
@@ -125,7 +134,7 @@ static struct btree *table_find(struct btree_cache *cache, unsigned id, unsigned
 
 	hlist_for_each_entry(b, table_slot(cache, identity), hash)
 		if (b->identity == identity && b->id == id && b->level == level &&
-		    b->key.k.k.type == key->k.type)
+		    b->key.k.k.type == key->k.type && same_part(b, key))
 			return b;
 	return NULL;
 }

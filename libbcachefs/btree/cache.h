@@ -58,10 +58,10 @@ void bch_btree_node_pin(struct bch_fs *c, struct btree *b);
 void bch_btree_node_unpin(struct bch_fs *c, struct btree *b);
 
 /*
- * A node without keys that is in no table, for roots of btrees that have none: a leaf of all
- * positions. Destroy with bch_btree_node_free(). NULL without memory.
+ * A node without keys of all positions that is in no table: a leaf for roots of btrees that have
+ * none; of a higher level for those whose children are only in the overlay. Destroy with bch_btree_node_free(). NULL without memory.
  */
-struct btree *bch_btree_node_alloc_fake(struct bch_fs *c, unsigned id);
+struct btree *bch_btree_node_alloc_fake(struct bch_fs *c, unsigned id, unsigned level);
 void bch_btree_node_free(struct btree *b);
 
 /* For read.c: the read of @b is over. */

@@ -117,14 +117,20 @@ const char *bch_btree_damage_name(enum btree_damage kind)
 	return names[kind];
 }
 
-void bch_btree_damage_exit(struct bch_fs *c)
+void bch_btree_damage_clear(struct bch_fs *c, unsigned btree)
 {
 	struct bch_btree_state *s = c->btree;
 
-	for (unsigned id = 0; id < ARRAY_SIZE(s->damage); id++) {
-		for (unsigned kind = 0; s->damage[id] && kind < BTREE_DAMAGE_NR; kind++)
-			darray_exit(&s->damage[id]->kinds[kind].d);
-		kfree(s->damage[id]);
-		s->damage[id] = NULL;
-	}
+	mutex_lock(&s->damage_lock);
+	for (unsigned kind = 0; s->damage[btree] && kind < BTREE_DAMAGE_NR; kind++)
+		darray_exit(&s->damage[btree]->kinds[kind].d);
+	kfree(s->damage[btree]);
+	s->damage[btree] = NULL;
+	mutex_unlock(&s->damage_lock);
+}
+
+void bch_btree_damage_exit(struct bch_fs *c)
+{
+	for (unsigned id = 0; id < ARRAY_SIZE(c->btree->damage); id++)
+		bch_btree_damage_clear(c, id);
 }

@@ -48,6 +48,9 @@ const struct btree_range *bch_btree_ranges_find(const struct btree_ranges *r, st
 void bch_btree_damage_add(struct bch_fs *c, unsigned btree, struct bpos start, struct bpos end,
 			  enum btree_damage kind);
 
+/* Forget what is known of @btree. */
+void bch_btree_damage_clear(struct bch_fs *c, unsigned btree);
+
 /*
  * The worst that is known of any position of @btree from @start to @end (inclusive; extents: an
  * extent is at its end). Damage is known only of what has been read, unless the filesystem was

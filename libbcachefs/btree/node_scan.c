@@ -8,6 +8,7 @@
  * What a scan needs of memory does not grow with the devices but for the index itself.
  */
 #include <linux/blkdev.h>
+#include <linux/completion.h>
 #include <linux/err.h>
 #include <linux/jiffies.h>
 #include <linux/kthread.h>
@@ -43,6 +44,8 @@ struct scan_dev {
 	struct scan *s;
 	struct bch_dev *ca;
 	struct task_struct *thread;
+	struct completion ended;
+	struct mutex lock; /* of the slots' busy */
 	wait_queue_head_t wait;
 	bool heads_only;
 	u64 nbuckets; /* that the device has */
@@ -244,8 +247,10 @@ static void slot_done(struct scan_slot *slot)
 {
 	struct scan_dev *d = slot->d;
 
+	mutex_lock(&d->lock);
 	smp_store_release(&slot->busy, false);
 	wake_up_all(&d->wait);
+	mutex_unlock(&d->lock);
 }
 
 /* Read what can be read of a node, block by block; the rest is zero. */
@@ -366,6 +371,10 @@ static int scan_dev_thread(void *arg)
 	}
 	for (i = 0; i < nr; i++)
 		wait_event(d->wait, !smp_load_acquire(&d->slots[i].busy));
+	/* Who has just woken us is to be done with @d. */
+	mutex_lock(&d->lock);
+	mutex_unlock(&d->lock);
+	complete(&d->ended);
 	return 0;
 }
 
@@ -375,8 +384,10 @@ static void scan_dev_exit(struct scan_dev *d)
 {
 	if (!d)
 		return;
-	if (!IS_ERR_OR_NULL(d->thread))
+	if (!IS_ERR_OR_NULL(d->thread)) {
+		wait_for_completion(&d->ended);
 		kthread_stop(d->thread);
+	}
 	for (unsigned i = 0; i < SCAN_HEADS; i++)
 		kvfree(d->slots[i].buf);
 	kfree(d);
@@ -393,7 +404,9 @@ static struct scan_dev *scan_dev_init(struct scan *s, struct bch_dev *ca)
 	d->ca = ca;
 	d->heads_only = bdev_nonrot(ca->bdev) && bytes > SCAN_HEAD_BYTES;
 	d->nbuckets = min(ca->mi.nbuckets, bdev_nr_sectors(ca->bdev) / ca->mi.bucket_size);
+	mutex_init(&d->lock);
 	init_waitqueue_head(&d->wait);
+	init_completion(&d->ended);
 	for (unsigned i = 0; i < (d->heads_only ? SCAN_HEADS : SCAN_CHUNKS); i++) {
 		struct scan_slot *slot = &d->slots[i];
 

@@ -142,6 +142,36 @@ int bch_btree_root_set(struct bch_fs *c, unsigned id, unsigned level, const stru
 	return 0;
 }
 
+static void root_drop(struct bch_fs *c, struct btree_root *root)
+{
+	if (root->b && test_bit(BTREE_NODE_fake, &root->b->flags))
+		bch_btree_node_free(root->b);
+	else if (root->b)
+		bch_btree_node_unpin(c, root->b);
+	root->b = NULL;
+}
+
+int bch_btree_root_set_fake(struct bch_fs *c, unsigned id, unsigned level)
+{
+	struct btree_root *root = &c->btree->roots[id];
+	struct btree *b = bch_btree_node_alloc_fake(c, id, level);
+
+	if (!b)
+		return -ENOMEM;
+	/* What its children leave out has been told already. */
+	set_bit(BTREE_NODE_topology_reported, &b->flags);
+	mutex_lock(&c->btree->root_lock);
+	root_drop(c, root);
+	bkey_i_copy(&root->key.k, &b->key.k);
+	root->b = b;
+	root->level = level;
+	root->alive = true;
+	root->failed = false;
+	root->error = 0;
+	mutex_unlock(&c->btree->root_lock);
+	return 0;
+}
+
 static void __printf(4, 5)
 	root_finding(struct bch_fs *c, unsigned id, u16 err, const char *fmt, ...)
 {
@@ -215,7 +245,7 @@ static int read_root(struct bch_fs *c, unsigned id)
 	int ret;
 
 	if (!root->alive) {
-		root->b = bch_btree_node_alloc_fake(c, id);
+		root->b = bch_btree_node_alloc_fake(c, id, 0);
 		return root->b ? 0 : -ENOMEM;
 	}
 	ret = check_root_key(c, id);

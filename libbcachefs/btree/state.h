@@ -77,6 +77,12 @@ void bch_btree_exit(struct bch_fs *c);
 int bch_btree_root_set(struct bch_fs *c, unsigned id, unsigned level, const struct bkey_i *key);
 
 /*
+ * Replace the root of @id, which nobody uses, by an empty node of @level that is only in memory.
+ * Its children are those of the overlay. 0 or -ENOMEM.
+ */
+int bch_btree_root_set_fake(struct bch_fs *c, unsigned id, unsigned level);
+
+/*
  * The root node of @id with its level, reading it if need be; a fake empty leaf for a btree that
  * has none. The reference lasts until bch_btree_exit(). ERR_PTR: the root cannot be read (then
  * each call says so, but only the first prints it).

@@ -16,6 +16,7 @@
 #include "fs/snapshots.h"
 #include "init/key_types.h"
 #include "init/open.h"
+#include "init/salvage.h"
 #include "journal/blacklist.h"
 #include "journal/clean.h"
 #include "journal/journal.h"
@@ -189,13 +190,28 @@ static int get_key(struct bch_fs *c, const struct bch_open_args *args, struct pr
 	return ret;
 }
 
-static int fs_start(struct bch_fs *c, const struct bch_open_args *args, struct printbuf *err)
+/* The journal and the roots. *@lost: something of them is missing, and that was told. */
+static int journal_recover(struct bch_fs *c, const struct bch_open_args *args, bool *lost)
 {
 	struct bch_journal_recover_args recover = {
 		.journal_only = args->journal_only,
 		.read_all = args->read_entire_journal,
 		.no_overlay = args->no_journal,
 	};
+	int ret = bch_journal_recover_ro(c, &recover);
+
+	if (!ret || ret == -ENOMEM || !args->salvage || args->journal_only)
+		return ret;
+	bch_log(c, "the journal cannot be used (%s): what it held is lost", bch_err_sentence(ret));
+	c->nr_errors++;
+	bch_overlay_sort(c);
+	*lost = true;
+	return 0;
+}
+
+static int fs_start(struct bch_fs *c, const struct bch_open_args *args, struct printbuf *err)
+{
+	bool journal_lost = false;
 	int ret = 0;
 
 	if (!args->journal_only) {
@@ -203,7 +219,9 @@ static int fs_start(struct bch_fs *c, const struct bch_open_args *args, struct p
 		if (!ret)
 			c->btree->ops.seq_is_blacklisted = bch_journal_seq_is_blacklisted;
 	}
-	ret = ret ?: bch_journal_recover_ro(c, &recover);
+	ret = ret ?: journal_recover(c, args, &journal_lost);
+	if (!ret && args->salvage && !args->journal_only)
+		ret = bch_salvage_btrees(c, args, journal_lost);
 	if (ret)
 		prt_printf(err, "%s: %s", c->name, bch_err_sentence(ret));
 	return ret;
