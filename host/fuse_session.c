@@ -28,6 +28,7 @@
 #define NAME_LEN_MAX  512     /* as the kernel says */
 #define INO_UNKNOWN   0xffffffff
 #define READAHEAD_MAX (4U << 20)
+#define REQUEST_MAX   (1U << 20)
 #define BUFFER_ALIGN  4096
 #define COOKIE_DOT    1 /* cookies of real entries are larger than 2 */
 #define COOKIE_DOTDOT 2
@@ -503,6 +504,7 @@ static void op_init(void *arg, struct fuse_conn_info *conn)
 	conn->want |= conn->capable & wanted;
 	conn->want &= ~(unsigned)FUSE_CAP_AUTO_INVAL_DATA;
 	conn->max_readahead = READAHEAD_MAX;
+	conn->max_write = REQUEST_MAX; /* bounds the pages of a read, too */
 	conn->max_background = 64;
 	conn->congestion_threshold = 48;
 	conn->time_gran = 1;

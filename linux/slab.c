@@ -1,4 +1,5 @@
 /* Memory: what is not inline in <linux/slab.h>, caches of objects, pools with a reserve. */
+#include <malloc.h>
 #include <linux/atomic.h>
 #include <linux/errno.h>
 #include <linux/kernel.h>
@@ -47,6 +48,20 @@ bool kmalloc_should_fail(gfp_t flags)
 	atomic64_inc(&kmalloc_fail.made);
 	left = atomic64_dec_return(&kmalloc_fail.left);
 	return left == 0 || (left < 0 && READ_ONCE(kmalloc_fail.for_ever));
+}
+
+/*
+ * Buffers for I/O come and go by the thousand. The C library would map and unmap each, and fault in
+ * its pages each time, which costs more than to fill them: it is told to keep some memory.
+ */
+#define MAP_ABOVE  (32 << 20)
+#define KEEP_BYTES (64 << 20)
+
+static void __attribute__((constructor)) malloc_keep_buffers(void)
+{
+	mallopt(M_MMAP_THRESHOLD, MAP_ABOVE);
+	mallopt(M_TRIM_THRESHOLD, KEEP_BYTES);
+	mallopt(M_TOP_PAD, 1 << 20);
 }
 
 void *kvmalloc(size_t size, gfp_t flags)

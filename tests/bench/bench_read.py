@@ -1,0 +1,255 @@
+#!/usr/bin/env python3
+"""Reading files through the mount, side by side in one run with other FUSE filesystems of the same
+files, a passthrough filesystem of the same libfuse, and plain reads of the device.
+
+    bench_read.py [--runs N] [--no-kernel] [WHAT...]
+
+WHAT: sequential, random, walk, scrub (default: all). Needs root. Files: 384 MiB plain, 192 MiB each
+of zstd, lz4 and encrypted data, the small files of an erasure-coded set with a member missing, and a
+tree of 100,000 files; see read_images.py. Each figure is the median of N runs that alternate.
+`warm`: the device's image is in the page cache, the mount is new. `cold`: all caches dropped.
+CPU: seconds of the serving process for each GiB (walk: for the whole walk), of both cores.
+"""
+import argparse
+import contextlib
+import os
+import random
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+import read_images as images
+from imagesets import ROOT, all_sets
+
+BCACHEFS = os.path.abspath(os.environ.get("BCACHEFS") or os.path.join(ROOT, "build", "bcachefs"))
+PASSTHROUGH_SOURCE = "/usr/share/doc/libfuse3-dev/examples/passthrough_ll.c"
+CHUNK = images.MIB
+RANDOM_READS = 4000
+
+
+def drop_caches():
+    os.sync()
+    with open("/proc/sys/vm/drop_caches", "w") as f:
+        f.write("3")
+
+
+def read_all(path, limit=None):
+    fd = os.open(path, os.O_RDONLY)
+    buf = bytearray(CHUNK)
+    total = 0
+    while total != limit:
+        n = os.readv(fd, [buf])
+        if not n:
+            break
+        total += n
+    os.close(fd)
+    return total
+
+
+def regular_files(root):
+    paths = (os.path.join(folder, name) for folder, _, names in os.walk(root) for name in names)
+    return [path for path in paths if not os.path.islink(path) and os.path.isfile(path)]
+
+
+def read_tree(root):
+    return sum(map(read_all, regular_files(root)))
+
+
+def read_random(path, size, seed):
+    rng = random.Random(seed)
+    fd = os.open(path, os.O_RDONLY)
+    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_RANDOM)
+    for _ in range(RANDOM_READS):
+        os.pread(fd, 4096, rng.randrange(size // 4096) * 4096)
+    os.close(fd)
+    return RANDOM_READS * 4096
+
+
+def cpu_of(pid):
+    """Seconds of processor time that the process has used."""
+    with open(f"/proc/{pid}/stat") as f:
+        words = f.read().rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+
+class Server:
+    """One way to see the files: a program in the foreground that serves `point`."""
+
+    def __init__(self, name, argv, secret=None, data="data", device=()):
+        self.name, self.argv, self.secret, self.data, self.device = name, argv, secret, data, device
+
+    @contextlib.contextmanager
+    def mounted(self, point):
+        p = subprocess.Popen([w.replace("POINT", point) for w in self.argv], stdin=subprocess.PIPE,
+                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        if self.secret:
+            p.stdin.write(self.secret.encode() + b"\n")
+        p.stdin.close()
+        while not os.path.ismount(point):
+            if p.poll() is not None:
+                raise RuntimeError(f"{self.name}: cannot mount")
+            time.sleep(0.01)
+        try:
+            yield p.pid
+        finally:
+            subprocess.run(["umount", point], check=True)
+            p.wait()
+
+    def measure(self, work, cold):
+        """(seconds, processor seconds, what work() gives)."""
+        with tempfile.TemporaryDirectory() as point, self.mounted(point) as pid:
+            if cold:
+                drop_caches()
+            else:
+                for path in self.device:
+                    read_all(path)
+            cpu, start = cpu_of(pid), time.monotonic()
+            amount = work(os.path.join(point, self.data))
+            return time.monotonic() - start, cpu_of(pid) - cpu, amount
+
+
+def ours(image, secret=None, data="data", options="ro"):
+    devices = image if isinstance(image, list) else [image]
+    return Server("bcachefs", [BCACHEFS, "fusemount", "-f", "-o", options, *devices, "POINT"], secret, data, devices)
+
+
+def passthrough(where, data="data"):
+    binary = os.path.join(images.folder(), "passthrough_ll")
+
+    def build(path):
+        flags = subprocess.run(["pkg-config", "--cflags", "--libs", "fuse3"], check=True, capture_output=True,
+                               text=True).stdout.split()
+        subprocess.run(["gcc", "-O2", "-o", path, PASSTHROUGH_SOURCE, *flags], check=True)
+    images.once(binary, build)
+    return Server("passthrough", [binary, "-f", "-o", f"source={where},cache=always", "POINT"], None, data,
+                  regular_files(where))
+
+
+def fuse2fs(name, where, mib):
+    image = images.ext4(name, where, mib)
+    return Server("fuse2fs", ["fuse2fs", "-f", "-o", "ro", image, "POINT"], None, "data", [image])
+
+
+def ntfs3g(name, where, mib):
+    image = images.ntfs(name, mib, lambda point: shutil.copy(os.path.join(where, "data"), point))
+    return Server("ntfs-3g", ["ntfs-3g", "-o", "no_detach,ro", image, "POINT"], None, "data", [image])
+
+
+def side_by_side(title, servers, work, cold, runs, unit):
+    """Print a line for each server: its rate, processor time and our rate against it."""
+    seen = {s.name: [] for s in servers}
+    for run in range(runs):
+        for s in servers:
+            seen[s.name].append(s.measure(lambda path: work(path, run), cold))
+    rates = {name: statistics.median(amount / seconds for seconds, _, amount in figures)
+             for name, figures in seen.items()}
+    for name, figures in seen.items():
+        cpu = statistics.median(c / (amount / (1 << 30) if unit == "MiB/s" else 1) for _, c, amount in figures)
+        scale = 1 << 20 if unit == "MiB/s" else 4096 if unit == "IOPS" else 1
+        print(f"{title:32}{name:13}{rates[name] / scale:10.0f} {unit:8}{cpu:8.2f} s CPU"
+              f"{rates['bcachefs'] / rates[name]:8.2f}x", flush=True)
+
+
+def raw_rate(path, size):
+    drop_caches()
+    start = time.monotonic()
+    return read_all(path, size) / (time.monotonic() - start)
+
+
+def peers(kind):
+    where, mib = images.source(kind), images.KINDS[kind][0]
+    return [passthrough(where), fuse2fs(kind, where, mib + 64), ntfs3g(kind, where, mib + 64)]
+
+
+def our_kind(kind):
+    return ours(images.bcachefs(kind), images.PASSPHRASE if kind == "encrypted" else None)
+
+
+def sequential(runs):
+    for kind in images.KINDS:
+        servers = [our_kind(kind), *peers(kind)]
+        for cold in (False, True):
+            side_by_side(f"sequential {kind}, {'cold' if cold else 'warm'}", servers, lambda path, _: read_all(path), cold,
+                         runs, "MiB/s")
+        rate = statistics.median(raw_rate(images.bcachefs(kind), images.KINDS[kind][0] * images.MIB) for _ in range(runs))
+        print(f"{'sequential ' + kind + ', cold':32}{'the device':13}{rate / (1 << 20):10.0f} MiB/s")
+    degraded(runs)
+
+
+def degraded(runs):
+    image_set = next((s for s in all_sets() if str(s) == "ec4"), None)
+    if not image_set:
+        print("erasure-coded: skipped, no set ec4 at hand")
+        return
+    with tempfile.TemporaryDirectory() as scratch, tempfile.TemporaryDirectory() as copy:
+        devices = image_set.unpack(scratch)
+        whole = ours(devices, data="", options="ro")
+        with tempfile.TemporaryDirectory() as point, whole.mounted(point):
+            subprocess.run(["cp", "-a", point + "/.", copy], check=True)
+        whole.name = "whole"
+        missing = ours(devices[1:], data="", options="ro,degraded")
+        side_by_side("small files, a member missing", [missing, whole, passthrough(copy, "")],
+                     lambda path, _: read_tree(path), False, runs, "MiB/s")
+
+
+def random_reads(runs):
+    for kind, (mib, _) in images.KINDS.items():
+        size = mib * images.MIB
+        side_by_side(f"random 4k {kind}, warm", [our_kind(kind), *peers(kind)],
+                     lambda path, run: read_random(path, size, run), False, runs, "IOPS")
+
+
+def walk(runs):
+    image = images.bcachefs_tree()
+    where = os.path.join(images.folder(), "tree")
+    if not os.path.isdir(where):
+        os.makedirs(where + ".new", exist_ok=True)
+        subprocess.run(["tar", "-C", where + ".new", "-xf", images.tree_source()], check=True)
+        os.rename(where + ".new", where)
+    ext = images.ext4("tree", where, 256)
+    servers = [ours(image, data=""), passthrough(where, ""),
+               Server("fuse2fs", ["fuse2fs", "-f", "-o", "ro", ext, "POINT"], None, "", [ext])]
+    for command in (["find"], ["ls", "-lR"]):
+        def work(path, _):
+            out = subprocess.run([*command, path], check=True, capture_output=True).stdout
+            return out.count(b"file-")
+        for cold in (False, True):
+            side_by_side(f"{' '.join(command)}, {'cold' if cold else 'warm'}", servers, work, cold, runs, "files/s")
+
+
+def scrub(runs):
+    for kind in images.KINDS:
+        image, rates = images.bcachefs(kind), {"scrub": [], "device": []}
+        secret = (images.PASSPHRASE + "\n").encode() if kind == "encrypted" else b""
+        used = int(subprocess.run(["du", "-B1", image], check=True, capture_output=True).stdout.split()[0])
+        for _ in range(runs):
+            drop_caches()
+            start = time.monotonic()
+            subprocess.run([BCACHEFS, "scrub", "--dry-run", image], input=secret, check=True, stdout=subprocess.DEVNULL)
+            rates["scrub"].append(used / (time.monotonic() - start))
+            rates["device"].append(raw_rate(image, None) * used / os.path.getsize(image))
+        s, d = (statistics.median(rates[k]) for k in ("scrub", "device"))
+        print(f"{'scrub ' + kind + ', cold':32}{'scrub':13}{s / (1 << 20):10.0f} MiB/s   plain reading {d / (1 << 20):.0f} MiB/s"
+              f"{s / d:8.2f}x", flush=True)
+
+
+WHAT = {"sequential": sequential, "random": random_reads, "walk": walk, "scrub": scrub}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("what", nargs="*", choices=[[], *WHAT], metavar="WHAT")
+    args = parser.parse_args()
+    try:
+        for what in args.what or WHAT:
+            WHAT[what](args.runs)
+    except images.vm.setup.Unavailable as e:
+        print(f"skipped: {e}")
+
+
+if __name__ == "__main__":
+    main()
