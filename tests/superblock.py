@@ -27,10 +27,10 @@ def sections(data):
         at += 8 * size
 
 
-def bucket_bytes(data):
-    """Of member 0."""
+def bucket_bytes(data, member=0):
     at = next(at for kind, at, _ in sections(data) if kind == MEMBERS_V2)
-    return struct.unpack_from("<H", data, at + 16 + 26)[0] * 512
+    at += 16 + member * struct.unpack_from("<H", data, at + 8)[0]
+    return struct.unpack_from("<H", data, at + 26)[0] * 512
 
 
 def masked(data):

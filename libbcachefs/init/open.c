@@ -14,6 +14,7 @@
 #include "format/data_type.h"
 #include "fs/namei.h"
 #include "fs/snapshots.h"
+#include "init/identify.h"
 #include "init/key_types.h"
 #include "init/open.h"
 #include "init/salvage.h"
@@ -124,7 +125,8 @@ static int devs_attach(struct bch_fs *c, struct candidate *devs, unsigned nr,
 		handles[i] = devs[i].sb;
 		names[i] = devs[i].path;
 	}
-	best = ret = bch_sb_choose(handles, names, nr, args->no_splitbrain_check, errs, &notes);
+	best = ret = bch_sb_choose(handles, names, nr, args->no_splitbrain_check || args->salvage,
+				   errs, &notes);
 	if (notes.pos)
 		bch_log(c, "%s", printbuf_str(&notes));
 	if (ret < 0) {
@@ -152,7 +154,7 @@ out:
 static int may_start(struct bch_fs *c, const struct bch_open_args *args, struct printbuf *err)
 {
 	unsigned flags = (args->degraded ? SB_START_DEGRADED : 0) |
-			 (args->very_degraded ? SB_START_VERY_DEGRADED : 0);
+			 (args->very_degraded || args->salvage ? SB_START_VERY_DEGRADED : 0);
 	bool online[BCH_MAX_DEVS + 1] = {};
 	unsigned i;
 	int ret;
@@ -209,22 +211,121 @@ static int journal_recover(struct bch_fs *c, const struct bch_open_args *args, b
 	return 0;
 }
 
-static int fs_start(struct bch_fs *c, const struct bch_open_args *args, struct printbuf *err)
+/* The btrees and the journal. */
+static int state_init(struct bch_fs *c, const struct bch_open_args *args, bool *journal_lost)
 {
-	bool journal_lost = false;
 	int ret = 0;
 
+	*journal_lost = false;
 	if (!args->journal_only) {
 		ret = bch_btree_init(c, args->memory);
 		if (!ret)
 			c->btree->ops.seq_is_blacklisted = bch_journal_seq_is_blacklisted;
 	}
-	ret = ret ?: journal_recover(c, args, &journal_lost);
+	return ret ?: journal_recover(c, args, journal_lost);
+}
+
+/* Attach those of @devs, which have no superblock, that are found to be members. */
+static int devs_adopt(struct bch_fs *c, struct candidate *devs, unsigned nr, unsigned *nr_adopted,
+		      struct printbuf *err)
+{
+	struct block_device **bdevs = kcalloc(nr, sizeof(*bdevs), GFP_KERNEL);
+	int *slots = kcalloc(nr, sizeof(*slots), GFP_KERNEL), ret = -ENOMEM;
+
+	*nr_adopted = 0;
+	if (!bdevs || !slots)
+		goto out;
+	for (unsigned i = 0; i < nr; i++)
+		bdevs[i] = devs[i].bdev;
+	ret = bch_identify_devices(c, bdevs, nr, slots);
+	for (unsigned i = 0; i < nr && !ret; i++) {
+		if (slots[i] < 0) {
+			bch_log(c, "%s: not used: nothing on it tells which member it is",
+				devs[i].path);
+			continue;
+		}
+		devs[i].sb = kzalloc(sizeof(*devs[i].sb), GFP_KERNEL);
+		ret = devs[i].sb ? bch_identify_make_sb(c, devs[i].bdev, slots[i], devs[i].sb) :
+				   -ENOMEM;
+		if (ret)
+			break;
+		bch_log(c, "%s: without a superblock, but found to be device %u", devs[i].path,
+			slots[i]);
+		ret = dev_attach(c, &devs[i], err);
+		++*nr_adopted;
+	}
+out:
+	kfree(bdevs);
+	kfree(slots);
+	return ret;
+}
+
+/* @lost: devices without a superblock. */
+static int fs_start(struct bch_fs *c, const struct bch_open_args *args, struct candidate *lost,
+		    unsigned nr_lost, struct printbuf *err)
+{
+	unsigned nr_adopted = 0;
+	bool journal_lost;
+	int ret = state_init(c, args, &journal_lost);
+
+	if (!ret && nr_lost && !args->journal_only)
+		ret = devs_adopt(c, lost, nr_lost, &nr_adopted, err);
+	if (!ret && nr_adopted) {
+		/* Once more, with the nodes and journal entries that they hold. */
+		bch_btree_exit(c);
+		bch_journal_exit(c);
+		ret = state_init(c, args, &journal_lost);
+	}
 	if (!ret && args->salvage && !args->journal_only)
 		ret = bch_salvage_btrees(c, args, journal_lost);
-	if (ret)
+	if (ret && !err->pos)
 		prt_printf(err, "%s: %s", c->name, bch_err_sentence(ret));
 	return ret;
+}
+
+/*
+ * Read the superblocks. With salvage, devices without one come last, *@nr_good says where, and those
+ * that cannot be opened are left out of *@nr.
+ */
+static int candidates_read(struct bch_fs *c, struct candidate *devs, unsigned *nr,
+			   unsigned *nr_good, const struct bch_open_args *args,
+			   struct printbuf *err)
+{
+	struct printbuf why = PRINTBUF;
+	unsigned i = 0, end = *nr;
+	int ret = 0, first = 0;
+
+	while (i < end) {
+		printbuf_reset(&why);
+		ret = candidate_read(c, &devs[i], &why);
+		if (!ret) {
+			i++;
+			continue;
+		}
+		if (!first)
+			prt_str(err, printbuf_str(&why));
+		first = first ?: ret;
+		if (!args->salvage || ret == -ENOMEM)
+			break;
+		bch_log(c, "%s", printbuf_str(&why));
+		end--;
+		swap(devs[i], devs[end]);
+		if (devs[end].bdev) {
+			bch_sb_free(devs[end].sb);
+			kfree(devs[end].sb);
+			devs[end].sb = NULL;
+		} else {
+			--*nr;
+			swap(devs[end], devs[*nr]);
+		}
+	}
+	printbuf_exit(&why);
+	*nr_good = i;
+	if (args->salvage && i && ret != -ENOMEM) {
+		printbuf_reset(err);
+		return 0;
+	}
+	return first;
 }
 
 int bch_fs_open(struct bch_fs **ret_c, char *const *paths, unsigned nr,
@@ -232,7 +333,7 @@ int bch_fs_open(struct bch_fs **ret_c, char *const *paths, unsigned nr,
 {
 	struct candidate *devs = kcalloc(nr, sizeof(*devs), GFP_KERNEL);
 	struct bch_fs *c = kzalloc(sizeof(*c), GFP_KERNEL);
-	unsigned i;
+	unsigned i, nr_open = nr, nr_good = 0;
 	int ret = -ENOMEM;
 
 	*ret_c = NULL;
@@ -245,17 +346,14 @@ int bch_fs_open(struct bch_fs **ret_c, char *const *paths, unsigned nr,
 	c->sb = kzalloc(sizeof(*c->sb), GFP_KERNEL);
 	if (!c->sb)
 		goto out;
-	ret = 0;
-	for (i = 0; i < nr && !ret; i++) {
+	for (i = 0; i < nr; i++)
 		devs[i].path = paths[i];
-		ret = candidate_read(c, &devs[i], err);
-	}
-	ret = ret					  ?:
-		      devs_attach(c, devs, nr, args, err) ?:
-		      may_start(c, args, err)		  ?:
-							    get_key(c, args, err);
+	ret = candidates_read(c, devs, &nr_open, &nr_good, args, err) ?:
+		      devs_attach(c, devs, nr_good, args, err)	      ?:
+		      may_start(c, args, err)			      ?:
+									get_key(c, args, err);
 	if (!ret && !args->nostart)
-		ret = fs_start(c, args, err);
+		ret = fs_start(c, args, devs + nr_good, nr_open - nr_good, err);
 out:
 	for (i = 0; devs && i < nr; i++)
 		candidate_exit(&devs[i]);

@@ -1,0 +1,157 @@
+"""Destroying chosen parts of image sets, and what is then left of a listing.
+
+Everything destroyed is overwritten with bytes of a seeded generator, all replicas of it.
+"""
+import random
+import re
+import struct
+
+import superblock
+from mounts import secret
+
+FILE_BTREES = "extents inodes dirents xattrs subvolumes snapshots reflink".split()
+JOURNAL_V2 = 9
+NODE = re.compile(r"^(\S+) l=(\d+) seq=(\d+) journal_seq=(\d+) cookie=([0-9a-f]+) (\S+)-(\S+?)"
+                  r"((?: bad checksum| blacklisted| torn| referenced)*)((?: ptr: \d+:\d+)*)$")
+NUMBERS = {"U64_MAX": 2**64 - 1, "U32_MAX": 2**32 - 1}
+NAMED = {"POS_MIN": (0, 0, 0), "SPOS_MAX": (2**64 - 1, 2**64 - 1, 2**32 - 1),
+         "POS_MAX": (2**64 - 1, 2**64 - 1, 0)}
+KEY = re.compile(r"^u64s \d+ type \S+ (\S+) len ")
+DAMAGE = re.compile(r"^btree (\S+): (\w+): (\S+) - (\S+)$", re.M)
+
+
+def position(text):
+    if text in NAMED:
+        return NAMED[text]
+    return tuple(NUMBERS.get(n) if n in NUMBERS else int(n) for n in text.split(":"))
+
+
+FOUND = {}  # nodes by set and btree
+
+
+class Node:
+    def __init__(self, match):
+        self.btree, self.level = match[1], int(match[2])
+        self.min, self.max = match[6], match[7]
+        self.referenced = " referenced" in match[8]
+        self.ptrs = [tuple(map(int, p.split(":"))) for p in re.findall(r"\d+:\d+", match[9])]
+
+
+class Wreck:
+    """Writable images of a set, a seeded generator, and where things are on them."""
+
+    def __init__(self, bcachefs, image_set, paths, tmp, seed=1):
+        self.bcachefs, self.set, self.paths, self.tmp = bcachefs, image_set, list(paths), tmp
+        self.random = random.Random(seed)
+        self.heads = []
+        for path in self.paths:
+            with open(path, "rb") as f:
+                f.seek(superblock.FIRST_SECTOR * 512)
+                self.heads.append(f.read(1 << 20))
+        self.slots = {head[122]: path for head, path in zip(self.heads, self.paths)}
+        self.node_bytes = 512 * self.node_sectors()
+
+    def node_sectors(self):
+        flags0 = struct.unpack_from("<Q", self.heads[0], 144)[0]
+        return flags0 >> 12 & 0xffff
+
+    def run(self, *args, **kwargs):
+        return self.bcachefs.run(*args, *secret(self.set, self.tmp), *self.paths, **kwargs)
+
+    def nodes(self, btree):
+        """All that lie on the undamaged images."""
+        at = self.set.name, btree
+        if at not in FOUND:
+            r = self.run("list", "-m", "found-nodes", "-b", btree)
+            found = [NODE.match(line) for line in r.out.splitlines()]
+            assert all(found), f"lines of an unknown form: {r!r}"
+            FOUND[at] = [Node(m) for m in found]
+        return FOUND[at]
+
+    def overwrite(self, path, offset, size):
+        with open(path, "r+b") as f:
+            f.seek(offset)
+            f.write(self.random.randbytes(size))
+
+    def destroy_nodes(self, nodes):
+        for node in nodes:
+            for dev, sector in node.ptrs:
+                self.overwrite(self.slots[dev], sector * 512, self.node_bytes)
+
+    def destroy_superblocks(self, path, sectors):
+        for sector in sectors:
+            self.overwrite(path, sector * 512, 4096)
+
+    def copies(self, i):
+        return superblock.offsets(self.heads[i])
+
+    # The cases. Each returns False when the set has nothing of the kind.
+
+    def default_superblock(self):
+        for path in self.paths:
+            self.destroy_superblocks(path, [superblock.FIRST_SECTOR])
+
+    def layout(self):
+        for path in self.paths:
+            self.overwrite(path, superblock.LAYOUT_SECTOR * 512, 512)
+
+    def superblocks_but_one(self):
+        """All copies of all members but the first member's."""
+        for i, path in enumerate(self.paths[1:], 1):
+            self.overwrite(path, superblock.LAYOUT_SECTOR * 512, 512)
+            self.destroy_superblocks(path, self.copies(i))
+        return len(self.paths) > 1
+
+    def journal(self):
+        for head, path in zip(self.heads, self.paths):
+            size = superblock.bucket_bytes(head, head[122])
+            for kind, at, length in superblock.sections(head):
+                for pair in range(at + 8, at + length, 16) if kind == JOURNAL_V2 else ():
+                    start, nr = struct.unpack_from("<QQ", head, pair)
+                    self.overwrite(path, start * size, nr * size)
+
+    def root(self, btree):
+        nodes = [n for n in self.nodes(btree) if n.referenced]
+        top = max((n.level for n in nodes), default=None)
+        self.destroy_nodes(n for n in nodes if n.level == top)
+        return bool(nodes)
+
+    def interior(self, btree):
+        """One interior node below the root, or the root of two levels."""
+        nodes = [n for n in self.nodes(btree) if n.referenced and n.level]
+        if nodes:
+            self.destroy_nodes([min(nodes, key=lambda n: n.level)])
+        return bool(nodes)
+
+    def one_in_twenty(self):
+        nodes = [n for b in FILE_BTREES + ["alloc", "backpointers"] for n in self.nodes(b) if n.referenced]
+        self.destroy_nodes(self.random.sample(nodes, max(1, len(nodes) // 20)))
+
+    def whole_btree(self, *btrees):
+        """Every node of the btrees, those included that are long out of use."""
+        nodes = [n for b in btrees for n in self.nodes(b)]
+        self.destroy_nodes(nodes)
+        return bool(nodes)
+
+
+def keys(text):
+    """The keys of a listing; some take several lines."""
+    return re.split(r"\n(?=u64s )", text.rstrip("\n")) if text else []
+
+
+class Listing:
+    """Keys of a btree as list prints them, and the ranges that it says are damaged: {kind: [(start, end)]}."""
+
+    def __init__(self, r):
+        self.lines = keys(r.out)
+        self.damage = {}
+        for _, kind, start, end in DAMAGE.findall(r.err):
+            self.damage.setdefault(kind, []).append((position(start), position(end)))
+
+    def is_damaged(self, line, kinds=("older", "lost", "doubtful")):
+        at = position(KEY.match(line)[1])
+        return any(start <= at <= end for kind in kinds for start, end in self.damage.get(kind, ()))
+
+    def whole(self, lines):
+        """Those of @lines that lie in no damaged range."""
+        return [line for line in lines if not self.is_damaged(line)]
