@@ -21,5 +21,6 @@ extern const struct cli_cmd cmd_remove_passphrase;
 extern const struct cli_cmd cmd_mount;
 extern const struct cli_cmd cmd_fusemount;
 extern const struct cli_cmd cmd_scrub;
+extern const struct cli_cmd cmd_restore;
 
 #endif

@@ -36,8 +36,15 @@ static void progress_to_text(struct printbuf *out, const struct cli_progress *p,
 	u64 ms = ns / 1000000 ?: 1, rate = (u64)((double)done * 1000 / ms);
 
 	prt_printf(out, "%s: ", p->what);
-	if (!total) {
+	if (!total && !done) {
 		prt_str(out, "looking for what there is");
+		return;
+	}
+	if (!total) {
+		prt_human_bytes(out, done);
+		prt_str(out, ", ");
+		prt_human_bytes(out, rate);
+		prt_str(out, "/s");
 		return;
 	}
 	prt_printf(out, "%.1f%% ", 100.0 * min(done, total) / total);
@@ -68,9 +75,14 @@ void cli_progress_show(struct cli_progress *p, u64 done, u64 total)
 	printbuf_exit(&out);
 }
 
-void cli_progress_end(struct cli_progress *p)
+void cli_progress_clear(struct cli_progress *p)
 {
 	if (p->on && p->terminal && p->shown)
 		fprintf(stderr, "\r\033[K");
+}
+
+void cli_progress_end(struct cli_progress *p)
+{
+	cli_progress_clear(p);
 	p->on = false;
 }

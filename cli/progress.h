@@ -18,6 +18,8 @@ struct cli_progress {
 void cli_progress_start(struct cli_progress *p, const char *what, bool force);
 /* Of bytes; @total 0: not known yet. Cheap to call often. */
 void cli_progress_show(struct cli_progress *p, u64 done, u64 total);
+/* Make room on the terminal for another line; the next show brings it back. */
+void cli_progress_clear(struct cli_progress *p);
 /* Take the line away. */
 void cli_progress_end(struct cli_progress *p);
 

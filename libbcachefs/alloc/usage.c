@@ -38,6 +38,14 @@ static void account(struct bch_fs *c, struct bch_usage *u, struct bkey_view k)
 		else if (a.replicas.data_type == BCH_DATA_user ||
 			 a.replicas.data_type == BCH_DATA_parity)
 			u->data += n;
+		if (a.replicas.data_type == BCH_DATA_user && a.replicas.nr_devs)
+			u->data_once +=
+				n * max_t(u8, a.replicas.nr_required, 1) / a.replicas.nr_devs;
+		break;
+	case BCH_ACCOUNTING_compression:
+		/* extents, sectors without and with compression */
+		if (bkey_val_bytes(k.k) >= 3 * sizeof(*v))
+			u->data_once += le64_to_cpu(v[1]) - le64_to_cpu(v[2]);
 		break;
 	case BCH_ACCOUNTING_dev_data_type:
 		ca = bch_dev(c, a.dev_data_type.dev);

@@ -10,6 +10,7 @@
 struct bch_usage {
 	u64 hidden; /* superblocks and journal */
 	u64 btree, data, cached, reserved;
+	u64 data_once; /* of files, one copy, as when it is not compressed: about */
 	u64 nr_inodes;
 
 	u64 capacity;	       /* without hidden and what the allocator keeps back */

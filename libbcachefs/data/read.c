@@ -264,6 +264,7 @@ static void piece_failed_text(struct printbuf *out, struct piece *piece, const s
 	prt_printf(out, "inode %llu ", r->inum);
 	read_path_to_text(out, r->c, r->snapshot, r->inum);
 	prt_printf(out, " offset %llu: ", piece->file_offset);
+	r->reason = out->pos;
 	if (ca && ca->mi.bucket_size)
 		prt_printf(out, "device %u (%s) bucket %llu: ", p->dev, ca->name ?: "missing",
 			   p->offset / ca->mi.bucket_size);
@@ -328,7 +329,9 @@ static int fail_at(struct request *req, u64 offset, const char *what)
 	if (request_fail(req, -EIO)) {
 		prt_printf(&r->why, "inode %llu ", r->inum);
 		read_path_to_text(&r->why, r->c, r->snapshot, r->inum);
-		prt_printf(&r->why, " offset %llu: %s", offset, what);
+		prt_printf(&r->why, " offset %llu: ", offset);
+		r->reason = r->why.pos;
+		prt_str(&r->why, what);
 	}
 	return -EIO;
 }
@@ -418,6 +421,7 @@ void bch_read_submit(struct bch_read *r)
 
 	r->err = 0;
 	r->why = PRINTBUF;
+	r->reason = 0;
 	if (!req) {
 		r->err = -ENOMEM;
 		r->done(r);

@@ -33,6 +33,7 @@ struct bch_read {
 
 	int err;
 	struct printbuf why; /* freed by the caller */
+	size_t reason;	     /* where in it the file's name and place end */
 };
 
 void bch_read_submit(struct bch_read *r);

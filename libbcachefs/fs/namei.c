@@ -23,8 +23,7 @@
 
 /* ---- Inodes ---- */
 
-static int inode_get_snapshot(struct bch_fs *c, u32 snapshot, u64 inum,
-			      struct bch_inode_unpacked *u)
+int bch_inode_get_at(struct bch_fs *c, u32 snapshot, u64 inum, struct bch_inode_unpacked *u)
 {
 	struct btree_iter iter;
 	struct bkey_view k;
@@ -45,7 +44,7 @@ int bch_inode_get(struct bch_fs *c, struct bch_ino ino, struct bch_inode_unpacke
 	struct bch_subvol subvol;
 
 	return bch_subvol_get(c, ino.subvol, &subvol) ?:
-		       inode_get_snapshot(c, subvol.snapshot, ino.inum, u);
+		       bch_inode_get_at(c, subvol.snapshot, ino.inum, u);
 }
 
 s64 bch_inode_time_ns(const struct bch_fs *c, u64 t)
@@ -285,7 +284,7 @@ void bch_inode_path_to_text(struct printbuf *out, struct bch_fs *c, u32 snapshot
 	bool whole = false;
 	size_t i;
 
-	while (parts.nr < PATH_DEPTH_MAX && !inode_get_snapshot(c, snapshot, inum, &u)) {
+	while (parts.nr < PATH_DEPTH_MAX && !bch_inode_get_at(c, snapshot, inum, &u)) {
 		char *name;
 
 		if (u.bi_subvol == BCH_ROOT_SUBVOL && !u.bi_parent_subvol) {

@@ -19,6 +19,8 @@ struct bch_ino {
 
 /* The inode as @ino.subvol sees it. */
 int bch_inode_get(struct bch_fs *c, struct bch_ino ino, struct bch_inode_unpacked *u);
+/* The same, for callers that know the subvolume's snapshot. */
+int bch_inode_get_at(struct bch_fs *c, u32 snapshot, u64 inum, struct bch_inode_unpacked *u);
 
 /* What an entry of a directory leads to: for subvolumes the root inode of the child. */
 struct bch_dir_target {

@@ -202,15 +202,18 @@ int bch_subvols_for_each(struct bch_fs *c,
 	int ret;
 
 	bch_iter_init(&iter, c, BTREE_ID_subvolumes, POS_MIN, BTREE_ITER_prefetch);
-	for (ret = bch_iter_peek(&iter, &k);; ret = bch_iter_next(&iter, &k)) {
+	while (true) {
+		bool found;
+
+		ret = bch_iter_peek(&iter, &k);
 		if (ret == -BCH_ERR_btree_node_read_error && bch_iter_skip_unreadable(&iter))
 			continue;
 		if (ret || !k.k)
 			break;
-		if (!subvol_unpack(k, &s))
-			continue;
+		found = subvol_unpack(k, &s);
+		bch_iter_advance(&iter);
 		bch_iter_unlock(&iter);
-		ret = fn(c, &s, arg);
+		ret = found ? fn(c, &s, arg) : 0;
 		if (ret)
 			break;
 	}

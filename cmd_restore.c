@@ -1,0 +1,643 @@
+/*
+ * restore: copy files out of an unmounted, perhaps damaged filesystem, without writing to it (spec
+ * 09 sections 15.1, 17).
+ */
+#include <linux/kernel.h>
+#include <linux/string.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+#include "alloc/usage.h"
+#include "btree/state.h"
+#include "cli/cli.h"
+#include "cli/open.h"
+#include "cli/progress.h"
+#include "cmds.h"
+#include "format/errcode.h"
+#include "fs/snapshots.h"
+#include "host/probe.h"
+#include "host/restore.h"
+#include "sb/opts.h"
+
+#define RESTORE_EXIT_INCOMPLETE 4
+#define FLUSH_AT		(64U << 10) /* bytes of output */
+
+struct cmd_restore {
+	const struct cli_cmd *cmd;
+	struct restore r;
+	struct cli_paths paths; /* of devices */
+	struct bch_open_args open;
+	DARRAY(const char *) wanted;
+	const char *target; /* NULL: none needed */
+	const char *subvol; /* number or path, or NULL */
+	enum tree_exists exists;
+	bool list, dry_run, all_subvols, json, quiet, verbose, force_progress;
+	bool tar;
+	struct cli_progress progress;
+	u64 total; /* bytes, 0: not known */
+	struct printbuf out;
+	struct json j;
+};
+
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int sig)
+{
+	interrupted = 1;
+}
+
+static void silence(struct bch_fs *c, const char *line)
+{
+}
+
+static bool tick(struct restore *r)
+{
+	struct cmd_restore *t = r->private;
+
+	cli_progress_show(&t->progress, __atomic_load_n(&r->done, __ATOMIC_RELAXED), t->total);
+	return !interrupted;
+}
+
+/* ---- Text ---- */
+
+/* "/a/b", bytes that would disturb a terminal as \ooo. */
+static void prt_path(struct printbuf *out, const struct restore_obj *obj)
+{
+	struct printbuf path = PRINTBUF;
+	size_t i;
+
+	tree_path_to_text(&path, obj->dir, obj->name);
+	prt_char(out, '/');
+	for (i = 0; i < path.pos; i++) {
+		u8 b = path.buf[i];
+
+		if (b < 32 || b == 127 || b == '\\')
+			prt_printf(out, "\\%03o", b);
+		else
+			prt_bytes(out, &b, 1);
+	}
+	printbuf_exit(&path);
+}
+
+static void prt_mode(struct printbuf *out, u32 mode)
+{
+	static const char types[] = "?pc?d?b?-?l?s???", bits[] = "rwxrwxrwx";
+	char text[11] = {types[mode >> 12 & 15]};
+	unsigned i;
+
+	for (i = 0; i < 9; i++)
+		text[1 + i] = mode & 0400 >> i ? bits[i] : '-';
+	if (mode & S_ISUID)
+		text[3] = mode & S_IXUSR ? 's' : 'S';
+	if (mode & S_ISGID)
+		text[6] = mode & S_IXGRP ? 's' : 'S';
+	if (mode & S_ISVTX)
+		text[9] = mode & S_IXOTH ? 't' : 'T';
+	prt_str(out, text);
+}
+
+/* As `ls -l` shows it. */
+static void prt_listed(struct printbuf *out, const struct restore_obj *obj)
+{
+	const struct tree_meta *m = obj->meta;
+	char when[40] = "";
+	struct tm tm;
+
+	prt_mode(out, m->mode);
+	prt_printf(out, " %3u %5u %5u ", m->nlink, m->uid, m->gid);
+	if (S_ISCHR(m->mode) || S_ISBLK(m->mode))
+		prt_printf(out, "%5u, %5u", m->major, m->minor);
+	else
+		prt_printf(out, "%12llu", m->size);
+	if (localtime_r(&m->mtime.tv_sec, &tm))
+		strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &tm);
+	prt_printf(out, " %s ", when);
+	prt_path(out, obj);
+	if (obj->target)
+		prt_printf(out, " -> %s", obj->target);
+	prt_newline(out);
+}
+
+static void flush(struct cmd_restore *t, size_t at_least)
+{
+	if (t->out.pos < at_least || !t->out.pos)
+		return;
+	cli_progress_clear(&t->progress);
+	cli_flush(&t->out);
+}
+
+/* "PATH: 0..4096, 8192..12288: REASON; NOTES": one line for an object that is not whole. */
+static void print_problems(struct cmd_restore *t, const struct restore_obj *obj)
+{
+	struct printbuf line = PRINTBUF;
+	size_t i;
+
+	prt_path(&line, obj);
+	prt_str(&line, ": ");
+	for (i = 0; i < obj->nr_lost; i++) {
+		const struct restore_lost *l = &obj->lost[i];
+		bool more = i + 1 < obj->nr_lost;
+
+		prt_printf(&line, "%llu..%llu", l->start, l->end);
+		if (more && !strcmp(l->why, l[1].why))
+			prt_str(&line, ", ");
+		else
+			prt_printf(&line, ": %s%s", l->why, more ? "; " : "");
+	}
+	if (obj->meta->notes.pos)
+		prt_printf(&line, "%s%s", obj->nr_lost ? "; " : "",
+			   printbuf_str(&obj->meta->notes));
+	flush(t, 1);
+	cli_progress_clear(&t->progress);
+	fprintf(stderr, "%s\n", printbuf_str(&line));
+	printbuf_exit(&line);
+}
+
+static void entered(struct restore *r, const struct restore_obj *obj)
+{
+	struct cmd_restore *t = r->private;
+
+	if ((t->list || t->dry_run || t->verbose) && !t->json && !t->tar) {
+		prt_listed(&t->out, obj);
+		flush(t, FLUSH_AT);
+	}
+}
+
+/* ---- JSON ---- */
+
+static const char *type_name(u32 mode)
+{
+	static const char *const names[16] = {
+		[S_IFREG >> 12] = "file",  [S_IFDIR >> 12] = "dir",	[S_IFLNK >> 12] = "symlink",
+		[S_IFIFO >> 12] = "fifo",  [S_IFSOCK >> 12] = "socket", [S_IFCHR >> 12] = "char",
+		[S_IFBLK >> 12] = "block",
+	};
+
+	return names[mode >> 12 & 15] ?: "unknown";
+}
+
+static void json_problems(struct json *j, const struct restore_obj *obj)
+{
+	size_t i;
+
+	json_array_begin(j, "errors");
+	for (i = 0; i < obj->nr_lost; i++) {
+		json_object_begin(j, NULL);
+		json_u64(j, "offset", obj->lost[i].start);
+		json_u64(j, "length", obj->lost[i].end - obj->lost[i].start);
+		json_str(j, "reason", obj->lost[i].why);
+		json_object_end(j);
+	}
+	if (obj->meta->notes.pos) {
+		json_object_begin(j, NULL);
+		json_str(j, "reason", printbuf_str(&obj->meta->notes));
+		json_object_end(j);
+	}
+	json_array_end(j);
+}
+
+static void json_obj(struct cmd_restore *t, const struct restore_obj *obj)
+{
+	struct printbuf path = PRINTBUF;
+	struct json *j = &t->j;
+
+	prt_char(&path, '/');
+	tree_path_to_text(&path, obj->dir, obj->name);
+	json_object_begin(j, NULL);
+	json_strn(j, "path", printbuf_str(&path), path.pos);
+	json_u64(j, "inode", obj->ino.inum);
+	json_u64(j, "subvolume", obj->ino.subvol);
+	json_str(j, "type", type_name(obj->meta->mode));
+	json_u64(j, "size", obj->meta->size);
+	json_fmt(j, "mode", "%04o", obj->meta->mode & 07777);
+	json_u64(j, "uid", obj->meta->uid);
+	json_u64(j, "gid", obj->meta->gid);
+	json_s64(j, "mtime", obj->meta->mtime.tv_sec);
+	if (obj->target)
+		json_str(j, "target", obj->target);
+	if (S_ISREG(obj->meta->mode) && !t->list)
+		json_u64(j, "restored_bytes", obj->restored);
+	if (obj->is_link)
+		json_bool(j, "link", true);
+	if (!t->list)
+		json_str(j, "quality", restore_quality_names[obj->quality]);
+	json_problems(j, obj);
+	json_object_end(j);
+	printbuf_exit(&path);
+}
+
+static void json_head(struct cmd_restore *t)
+{
+	json_object_begin(&t->j, NULL);
+	json_str(&t->j, "schema", "bcachefs/restore/1");
+	json_str(&t->j, "tool_version", BCACHEFS_VERSION);
+	json_uuid(&t->j, "uuid", t->r.c->user_uuid);
+	json_bool(&t->j, "dry_run", t->list || t->dry_run);
+	json_array_begin(&t->j, "files");
+}
+
+static void json_tail(struct cmd_restore *t, int status)
+{
+	struct json *j = &t->j;
+
+	json_array_end(j);
+	json_object_begin(j, "totals");
+	json_u64(j, "files", t->r.files);
+	json_u64(j, "directories", t->r.dirs);
+	json_u64(j, "bytes", t->r.bytes);
+	json_u64(j, "errors", t->r.errors);
+	json_object_end(j);
+	json_u64(j, "exit_status", status);
+	json_object_end(j);
+	prt_newline(&t->out);
+}
+
+/* ---- Reports ---- */
+
+static void report(struct restore *r, const struct restore_obj *obj)
+{
+	struct cmd_restore *t = r->private;
+	bool dir = !obj->name;
+
+	if (t->json)
+		json_obj(t, obj);
+	else if ((t->list || t->dry_run || t->verbose) && !dir && !t->tar)
+		prt_listed(&t->out, obj);
+	flush(t, FLUSH_AT);
+	if (obj->nr_lost || obj->meta->notes.pos)
+		print_problems(t, obj);
+}
+
+/* What no single file can be blamed for. */
+static void report_metadata(struct cmd_restore *t)
+{
+	static const u8 btrees[] = {BTREE_ID_subvolumes, BTREE_ID_snapshots};
+	struct bch_fs *c = t->r.c;
+	struct printbuf name = PRINTBUF;
+	bool told = false;
+	unsigned i;
+
+	for (i = 0; i < ARRAY_SIZE(btrees); i++) {
+		if (!(c->btree->lost_data >> btrees[i] & 1))
+			continue;
+		printbuf_reset(&name);
+		bch_btree_id_to_text(&name, btrees[i]);
+		cli_error(t->cmd, "%s: a part of btree %s cannot be read: files may be missing",
+			  c->name, printbuf_str(&name));
+		t->r.errors++;
+		told = true;
+	}
+	if (!told && c->nr_errors) {
+		cli_error(t->cmd,
+			  "%s: the metadata has %llu faults: what was changed last may be older or "
+			  "missing ('-v' tells more)",
+			  c->name, c->nr_errors);
+		t->r.errors++;
+	}
+	for (i = 0; i < t->r.nr_paths; i++) {
+		if (t->r.paths_found >> i & 1)
+			continue;
+		cli_error(t->cmd, "%s: not found", t->r.paths[i]);
+		t->r.errors++;
+	}
+	printbuf_exit(&name);
+}
+
+static void print_totals(struct cmd_restore *t)
+{
+	prt_printf(&t->out, "%s %llu files, %llu directories, %llu bytes; %llu errors\n",
+		   t->list || t->dry_run ? "would restore" : "restored", t->r.files, t->r.dirs,
+		   t->r.bytes, t->r.errors);
+	if (t->tar)
+		fputs(printbuf_str(&t->out), stderr);
+	else
+		cli_flush(&t->out);
+	printbuf_reset(&t->out);
+}
+
+/* ---- The run ---- */
+
+/* The number of the subvolume asked for; 0: all. */
+static int find_subvol(struct cmd_restore *t, u32 *id)
+{
+	const char *what = t->subvol ?: "the root subvolume";
+	struct bch_fs *c = t->r.c;
+	struct bch_dir_target target;
+	struct bch_subvol subvol;
+	char *end;
+	int ret = 0;
+
+	*id = t->all_subvols ? 0 : BCH_ROOT_SUBVOL;
+	if (t->all_subvols)
+		return 0;
+	if (t->subvol) {
+		*id = strtoul(t->subvol, &end, 10);
+		if (*end || end == t->subvol) {
+			ret = bch_path_lookup(c, BCH_ROOT_SUBVOL, t->subvol, &target);
+			*id = target.ino.subvol;
+		}
+	}
+	ret = ret ?: bch_subvol_get(c, *id, &subvol);
+	if (!ret && t->subvol && (*end || end == t->subvol) &&
+	    subvol.root_inum != target.ino.inum) {
+		cli_error(t->cmd, "%s: %s is not a subvolume", c->name, what);
+		return -EINVAL;
+	}
+	if (ret)
+		cli_error(t->cmd, "%s: %s: %s", c->name, what, bch_err_sentence(ret));
+	return ret;
+}
+
+/* Bytes to read, about: what is used, without the further copies. */
+static void estimate(struct cmd_restore *t)
+{
+	struct bch_usage u;
+
+	if (t->progress.on && !t->r.nr_paths && !bch_usage_get(t->r.c, &u))
+		t->total = u.data_once << 9;
+}
+
+static int open_target(struct cmd_restore *t)
+{
+	struct printbuf err = PRINTBUF;
+
+	if (t->list || t->dry_run)
+		return 0;
+	t->r.out = tree_dir_open(t->target, t->r.keep, t->exists, &err);
+	if (!t->r.out)
+		cli_error(t->cmd, "%s", err.pos ? printbuf_str(&err) : "out of memory");
+	printbuf_exit(&err);
+	return t->r.out ? 0 : -EINVAL;
+}
+
+static int restore(struct cmd_restore *t)
+{
+	struct restore *r = &t->r;
+	int ret, status;
+
+	if (cli_open(t->cmd, &r->c, &t->paths, &t->open, t->json ? "restore" : NULL))
+		return EXIT_FAIL;
+	if (!t->verbose)
+		r->c->log = silence;
+	ret = bch_fs_start_reading(r->c) ?: find_subvol(t, &r->subvol) ?: open_target(t);
+	if (ret) {
+		bch_fs_close(r->c);
+		return EXIT_FAIL;
+	}
+	signal(SIGINT, on_signal);
+	signal(SIGTERM, on_signal);
+	if (!t->quiet && !t->list)
+		cli_progress_start(&t->progress, t->dry_run ? "reading" : "restore",
+				   t->force_progress);
+	estimate(t);
+	if (t->json)
+		json_head(t);
+	ret = restore_run(r);
+	cli_progress_end(&t->progress);
+	flush(t, 1);
+	if (ret == -EINTR)
+		cli_error(t->cmd, "interrupted; '--resume' goes on");
+	else if (ret)
+		cli_error(t->cmd, "%s: stopped: %s", t->target ?: r->c->name,
+			  strerror(-bch_err_class(ret)));
+	report_metadata(t);
+	status = ret || r->errors ? RESTORE_EXIT_INCOMPLETE : EXIT_OK;
+	if (t->json)
+		json_tail(t, status);
+	else if (!t->quiet)
+		print_totals(t);
+	flush(t, 1);
+	if (r->out)
+		r->out->ops->free(r->out);
+	bch_fs_close(r->c);
+	return status;
+}
+
+/* ---- Options ---- */
+
+enum {
+	OPT_PATH,
+	OPT_SUBVOLUME,
+	OPT_ALL_SUBVOLUMES,
+	OPT_DRY_RUN,
+	OPT_LIST,
+	OPT_XATTR,
+	OPT_OWNER,
+	OPT_MODE,
+	OPT_SPARSE,
+	OPT_HARDLINKS,
+	OPT_SYMLINKS,
+	OPT_SPECIAL,
+	OPT_IGNORE_ERRORS,
+	OPT_FILL,
+	OPT_LOST,
+	OPT_OVERWRITE,
+	OPT_RESUME,
+	OPT_NO_JOURNAL,
+	OPT_PASSPHRASE_FILE,
+	OPT_MEMORY,
+	OPT_PROGRESS,
+	OPT_JSON,
+	OPT_VERBOSE,
+	OPT_QUIET,
+};
+
+static const struct cli_opt restore_opts[] = {
+	[OPT_PATH] = {"path", 'p', "PATH", "only this subtree; may be given several times"},
+	[OPT_SUBVOLUME] = {"subvolume", 'S', "ID|PATH", "this subvolume instead of the root's"},
+	[OPT_ALL_SUBVOLUMES] = {"all-subvolumes", 'A', NULL,
+				"every subvolume and snapshot, each as DIR/subvol-ID"},
+	[OPT_DRY_RUN] = {"dry-run", 'n', NULL,
+			 "read and check everything, list it, and write nothing"},
+	[OPT_LIST] = {"list", 'l', NULL, "list what would be restored, without reading any data"},
+	[OPT_XATTR] = {"xattr", 'x', NULL, "recreate extended attributes and ACLs"},
+	[OPT_OWNER] = {"owner", 'o', NULL, "recreate owner and group"},
+	[OPT_MODE] = {"mode", 'm', NULL, "recreate modes"},
+	[OPT_SPARSE] = {"sparse", 's', NULL, "leave holes"},
+	[OPT_HARDLINKS] = {"hardlinks", 0, NULL, "recreate hard links"},
+	[OPT_SYMLINKS] = {"symlinks", 0, NULL, "recreate symlinks"},
+	[OPT_SPECIAL] = {"special", 0, NULL, "recreate devices, pipes and sockets"},
+	[OPT_IGNORE_ERRORS] = {"ignore-errors", 'i', NULL,
+			       "leave holes where data cannot be read (the default)"},
+	[OPT_FILL] = {"fill", 0, "zeros|pattern",
+		      "write zeros, or a text that can be searched for, where data cannot be read"},
+	[OPT_LOST] = {"lost", 0, NULL, "inodes without a reachable name, too, as lost+found/INODE"},
+	[OPT_OVERWRITE] = {"overwrite", 'O', NULL, "replace files that are there already"},
+	[OPT_RESUME] = {"resume", 0, NULL,
+			"keep files of the same size and modification time, replace others"},
+	[OPT_NO_JOURNAL] = {"no-journal", 0, NULL,
+			    "leave out changes that are only in the journal"},
+	[OPT_PASSPHRASE_FILE] = {"passphrase_file", 0, "FILE",
+				 "read the passphrase of an encrypted filesystem from FILE"},
+	[OPT_MEMORY] = {"memory", 0, "SIZE", "memory for btree nodes (default a quarter of all)"},
+	[OPT_PROGRESS] = {"progress", 0, NULL,
+			  "show progress also where standard error is no terminal"},
+	[OPT_JSON] = {"json", 0, NULL, "one JSON document"},
+	[OPT_VERBOSE] = {"verbose", 'v', NULL, "list what is restored, tell all that is found"},
+	[OPT_QUIET] = {"quiet", 'q', NULL, "nothing but errors"},
+	{}};
+
+/* Options that say what to recreate, and what they stand for. */
+static const struct {
+	u8 opt;
+	unsigned keep;
+} keeps[] = {
+	{OPT_XATTR, TREE_KEEP_xattr},	      {OPT_OWNER, TREE_KEEP_owner},
+	{OPT_MODE, TREE_KEEP_mode},	      {OPT_SPARSE, TREE_KEEP_sparse},
+	{OPT_HARDLINKS, TREE_KEEP_hardlinks}, {OPT_SYMLINKS, TREE_KEEP_symlinks},
+	{OPT_SPECIAL, TREE_KEEP_special},
+};
+
+static void parse_fill(struct cmd_restore *t, const char *value)
+{
+	if (!strcmp(value, "zeros"))
+		t->r.fill = RESTORE_FILL_zeros;
+	else if (!strcmp(value, "pattern"))
+		t->r.fill = RESTORE_FILL_pattern;
+	else
+		cli_usage_error(t->cmd, "--fill is 'zeros' or 'pattern', not '%s'", value);
+}
+
+static void parse_value(struct cmd_restore *t, int opt, const char *value)
+{
+	switch (opt) {
+	case CLI_OPERAND:
+		/* The last one is the target. */
+		if (t->target)
+			cli_paths_add(&t->paths, t->target);
+		t->target = value;
+		break;
+	case OPT_PATH:
+		if (darray_push(&t->wanted, value))
+			cli_die(t->cmd, "out of memory");
+		break;
+	case OPT_SUBVOLUME:
+		t->subvol = value;
+		break;
+	case OPT_FILL:
+		parse_fill(t, value);
+		break;
+	case OPT_PASSPHRASE_FILE:
+		t->open.get_key_arg = (void *)value;
+		break;
+	case OPT_MEMORY:
+		if (bch_parse_size(value, &t->open.memory))
+			cli_usage_error(t->cmd, "'%s' is not a size", value);
+		break;
+	}
+}
+
+static void parse_switch(struct cmd_restore *t, int opt)
+{
+	bool *const switches[] = {
+		[OPT_ALL_SUBVOLUMES] = &t->all_subvols,
+		[OPT_DRY_RUN] = &t->dry_run,
+		[OPT_LIST] = &t->list,
+		[OPT_LOST] = &t->r.lost,
+		[OPT_NO_JOURNAL] = &t->open.no_journal,
+		[OPT_PROGRESS] = &t->force_progress,
+		[OPT_JSON] = &t->json,
+		[OPT_VERBOSE] = &t->verbose,
+		[OPT_QUIET] = &t->quiet,
+	};
+	unsigned i;
+
+	if (opt >= 0 && opt < (int)ARRAY_SIZE(switches) && switches[opt])
+		*switches[opt] = true;
+	if (opt == OPT_OVERWRITE)
+		t->exists = TREE_EXISTS_replace;
+	if (opt == OPT_RESUME)
+		t->exists = TREE_EXISTS_resume;
+	for (i = 0; i < ARRAY_SIZE(keeps); i++)
+		if (keeps[i].opt == opt)
+			t->r.keep |= keeps[i].keep;
+}
+
+static void check_usage(struct cmd_restore *t)
+{
+	struct stat st;
+
+	/* Where nothing is written a target is not needed, and not harmful. */
+	if (t->target && (t->list || t->dry_run) &&
+	    (stat(t->target, &st) || !S_ISDIR(st.st_mode))) {
+		cli_paths_add(&t->paths, t->target);
+		t->target = NULL;
+	}
+	if (!t->paths.d.nr)
+		cli_usage_error(t->cmd, "please supply a device%s",
+				t->list || t->dry_run ? "" : " and a directory");
+	if (t->subvol && t->all_subvols)
+		cli_usage_error(t->cmd, "either --subvolume or --all-subvolumes");
+	if (t->wanted.nr > 64)
+		cli_usage_error(t->cmd, "at most 64 paths");
+	if (!t->r.keep)
+		t->r.keep = TREE_KEEP_ALL & (geteuid() ? ~TREE_KEEP_owner : ~0);
+	t->r.paths = t->wanted.data;
+	t->r.nr_paths = t->wanted.nr;
+	t->r.read_data = t->dry_run && !t->list;
+}
+
+static void refuse_mounted(struct cmd_restore *t)
+{
+	struct printbuf why = PRINTBUF;
+
+	darray_for_each(t->paths.d, path)
+		if (host_in_use(*path, &why))
+			cli_die(t->cmd, "%s: unmount it first", printbuf_str(&why));
+	printbuf_exit(&why);
+}
+
+static int run_restore(const struct cli_cmd *cmd, int argc, char **argv)
+{
+	struct cli_parse p = CLI_PARSE(cmd, argc, argv);
+	struct cmd_restore t = {.cmd = cmd};
+	int opt, status;
+
+	t.open.degraded = t.open.very_degraded = true;
+	t.r.entered = entered;
+	t.r.report = report;
+	t.r.tick = tick;
+	t.r.private = &t;
+	t.j = JSON(&t.out);
+	while ((opt = cli_next(&p)) != CLI_END) {
+		parse_value(&t, opt, p.value);
+		parse_switch(&t, opt);
+	}
+	check_usage(&t);
+	refuse_mounted(&t);
+	status = restore(&t);
+	darray_exit(&t.wanted);
+	cli_paths_exit(&t.paths);
+	printbuf_exit(&t.out);
+	return status;
+}
+
+const struct cli_cmd cmd_restore = {
+	.name = "restore",
+	.group = "Repair",
+	.operands = "DEVICE... DIR",
+	.summary = "copy files out of an unmounted, perhaps damaged filesystem",
+	.details =
+		"Copies the files of an unmounted filesystem to DIR, however damaged or incomplete "
+		"it is, and writes nothing to its devices. What one copy cannot give comes from "
+		"another one or from the stripe; only what its checksum vouches for is written. "
+		"Modes, owners, times, extended attributes, ACLs, hard links, holes, symlinks and "
+		"special files are recreated: all of them (owners only by root), or those that are "
+		"asked for.\n"
+		"\n"
+		"For each file that is not whole standard error has a line with the byte ranges "
+		"that are missing and the reason. Such a file has the time of restoring as its "
+		"modification time, so that --resume tries it again. A file whose inode is lost is "
+		"named NAME.missing-inode. Names that cannot be in a directory are escaped as %XX; "
+		"nothing is ever written outside of DIR.\n"
+		"\n"
+		"The exit status is 0 when everything was restored, 4 when something is missing, 1 "
+		"when the filesystem cannot be opened or for wrong usage.",
+	.opts = restore_opts,
+	.exit_usage = EXIT_FAIL,
+	.run = run_restore,
+};

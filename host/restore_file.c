@@ -1,0 +1,286 @@
+/*
+ * The data of one file (host/restore_job.h): holes are passed over, the rest is read in chunks that
+ * do not cut an extent, several in flight, and handed on in order. A chunk that fails is read again
+ * extent by extent, so that as little as possible is lost.
+ */
+#include <linux/err.h>
+#include <linux/slab.h>
+#include <linux/sort.h>
+#include <linux/string.h>
+#include "data/map.h"
+#include "data/read.h"
+#include "host/restore_job.h"
+
+#define CHUNK_MAX  (512U << 10) /* bytes */
+#define CHUNKS	   16		/* in flight, of one file */
+#define BLOCK	   4096U	/* the least that is tried alone where there is no checksum */
+#define LOST_MAX   65536
+#define RANGES_MAX (1U << 22)
+
+struct chunk {
+	struct bch_read r;
+	struct completion done;
+	size_t size; /* of r.buf */
+};
+
+struct copy {
+	struct restore_job *job;
+	restore_sink sink;
+	void *arg;
+	bool fill;
+	u64 size; /* of the file */
+	struct bch_map map;
+	struct bch_map_range next; /* not yet in a chunk */
+	bool have_next;
+	struct chunk chunks[CHUNKS];
+	unsigned head, nr; /* in flight */
+	u8 *filling;
+};
+
+/* ---- What is lost ---- */
+
+void restore_file_lost(struct restore_job *job, u64 start, u64 end, const char *why)
+{
+	struct restore_lost *last = job->lost.nr ? &darray_last(job->lost) : NULL;
+	char *copy;
+
+	job->bytes_lost += end - start;
+	if (last && (job->lost.nr == LOST_MAX || (last->end == start && !strcmp(last->why, why)))) {
+		last->end = end;
+		return;
+	}
+	copy = kmemdup(why, strlen(why) + 1, GFP_KERNEL);
+	if (!copy || darray_push(&job->lost, ((struct restore_lost){start, end, copy}))) {
+		kfree(copy);
+		restore_stop(job->r, -ENOMEM);
+	}
+}
+
+static int fill(struct copy *c, u64 start, u64 end)
+{
+	struct restore_job *job = c->job;
+	size_t i, n = sizeof(RESTORE_PATTERN) - 1;
+	int ret = 0;
+
+	if (!c->fill)
+		return 0;
+	if (!c->filling) {
+		c->filling = kvzalloc(CHUNK_MAX, GFP_KERNEL);
+		if (!c->filling)
+			return -ENOMEM;
+		for (i = 0; job->r->fill == RESTORE_FILL_pattern && i < CHUNK_MAX; i++)
+			c->filling[i] = RESTORE_PATTERN[i % n];
+	}
+	for (; start < end && !ret; start += min_t(u64, end - start, CHUNK_MAX))
+		ret = c->sink(job, c->arg, start, c->filling, min_t(u64, end - start, CHUNK_MAX));
+	return ret;
+}
+
+static int lose(struct copy *c, u64 start, u64 end, const char *why)
+{
+	restore_file_lost(c->job, start, end, why);
+	return fill(c, start, end);
+}
+
+/* ---- Chunks ---- */
+
+static void chunk_done(struct bch_read *r)
+{
+	complete(&container_of(r, struct chunk, r)->done);
+}
+
+static int chunk_submit(struct copy *c, u64 start, size_t len)
+{
+	struct chunk *chunk = &c->chunks[(c->head + c->nr) % CHUNKS];
+
+	if (chunk->size < len) {
+		kvfree(chunk->r.buf);
+		chunk->size = 0;
+		chunk->r.buf = kvmalloc(len, GFP_KERNEL);
+		if (!chunk->r.buf)
+			return -ENOMEM;
+		chunk->size = len;
+	}
+	chunk->r = (struct bch_read){
+		.c = c->job->r->c,
+		.inum = c->job->ino.inum,
+		.snapshot = c->job->snapshot,
+		.offset = start,
+		.len = len,
+		.buf = chunk->r.buf,
+		.done = chunk_done,
+	};
+	init_completion(&chunk->done);
+	c->nr++;
+	bch_read_submit(&chunk->r);
+	return 0;
+}
+
+/* One range again, in halves where these can be read alone. */
+static int salvage(struct copy *c, u8 *buf, u64 start, u64 end, bool whole)
+{
+	struct bch_read r = {
+		.c = c->job->r->c,
+		.inum = c->job->ino.inum,
+		.snapshot = c->job->snapshot,
+		.offset = start,
+		.len = end - start,
+		.buf = buf,
+	};
+	u64 middle = round_up(start + (end - start) / 2, BLOCK);
+	int ret;
+
+	if (!bch_read_wait(&r))
+		ret = c->sink(c->job, c->arg, start, buf, end - start);
+	else if (whole || end - start <= BLOCK || middle >= end)
+		ret = lose(c, start, end, printbuf_str(&r.why) + r.reason);
+	else
+		ret = salvage(c, buf, start, middle, false) ?: salvage(c, buf, middle, end, false);
+	printbuf_exit(&r.why);
+	return ret;
+}
+
+static int chunk_salvage(struct copy *c, struct chunk *chunk)
+{
+	u64 end = chunk->r.offset + chunk->r.len;
+	struct bch_map_range range;
+	struct bch_map map;
+	int ret = 0;
+
+	bch_map_init(&map, c->job->r->c, c->job->ino.inum, c->job->snapshot, chunk->r.offset);
+	while (!ret && map.at < end) {
+		ret = bch_map_next(&map, end, &range);
+		bch_iter_unlock(&map.iter);
+		if (!ret && range.type == BCH_MAP_data)
+			ret = salvage(c, chunk->r.buf, range.start, range.end, range.whole);
+	}
+	bch_map_exit(&map);
+	return ret;
+}
+
+/* The oldest chunk in flight. */
+static int chunk_finish(struct copy *c)
+{
+	struct chunk *chunk = &c->chunks[c->head];
+	struct restore *r = c->job->r;
+	int ret;
+
+	wait_for_completion(&chunk->done);
+	c->head = (c->head + 1) % CHUNKS;
+	c->nr--;
+	ret = restore_stopped(r);
+	if (!ret)
+		ret = chunk->r.err ?
+			      chunk_salvage(c, chunk) :
+			      c->sink(c->job, c->arg, chunk->r.offset, chunk->r.buf, chunk->r.len);
+	__atomic_add_fetch(&r->done, chunk->r.len, __ATOMIC_RELAXED);
+	printbuf_exit(&chunk->r.why);
+	return ret;
+}
+
+/* The next range with data: c->next. 1: there is none. */
+static int next_data(struct copy *c)
+{
+	int ret = 0;
+
+	while (!c->have_next) {
+		if (c->map.at >= c->size)
+			return 1;
+		ret = bch_map_next(&c->map, c->size, &c->next) ?: restore_stopped(c->job->r);
+		if (ret)
+			return ret;
+		if (c->next.type == BCH_MAP_unreadable)
+			restore_file_lost(c->job, c->next.start, c->next.end,
+					  "its extents cannot be read");
+		c->have_next = c->next.type == BCH_MAP_data;
+	}
+	return 0;
+}
+
+/* Whole extents as long as they fit; 1: there is nothing more. */
+static int chunk_next(struct copy *c)
+{
+	u64 start, end;
+	int ret = next_data(c);
+
+	if (ret)
+		return ret;
+	start = end = c->next.start;
+	while (!ret && c->next.start == end && (end == start || c->next.end - start <= CHUNK_MAX)) {
+		end = min(c->next.end, start + CHUNK_MAX);
+		c->have_next = end < c->next.end;
+		c->next.start = end;
+		if (c->have_next)
+			break;
+		ret = next_data(c);
+	}
+	bch_iter_unlock(&c->map.iter);
+	return min(ret, 0) ?: chunk_submit(c, start, end - start);
+}
+
+static int cmp_lost(const void *_l, const void *_r)
+{
+	const struct restore_lost *l = _l, *r = _r;
+
+	return u64_cmp(l->start, r->start);
+}
+
+int restore_file_copy(struct restore_job *job, restore_sink sink, void *arg, bool streams)
+{
+	struct copy *c = kzalloc(sizeof(*c), GFP_KERNEL);
+	bool end = false;
+	unsigned i;
+	int ret = 0;
+
+	if (!c)
+		return -ENOMEM;
+	c->job = job;
+	c->sink = sink;
+	c->arg = arg;
+	c->fill = streams || job->r->fill;
+	c->size = job->meta.size;
+	bch_map_init(&c->map, job->r->c, job->ino.inum, job->snapshot, 0);
+	while (!ret && (!end || c->nr)) {
+		if (!end && c->nr < CHUNKS) {
+			ret = chunk_next(c);
+			end = ret > 0;
+			ret = min(ret, 0);
+		} else {
+			ret = chunk_finish(c);
+		}
+	}
+	bch_map_exit(&c->map);
+	for (; c->nr; c->nr--, c->head = (c->head + 1) % CHUNKS) {
+		wait_for_completion(&c->chunks[c->head].done);
+		printbuf_exit(&c->chunks[c->head].r.why);
+	}
+	for (i = 0; i < CHUNKS; i++)
+		kvfree(c->chunks[i].r.buf);
+	kvfree(c->filling);
+	kfree(c);
+	sort(job->lost.data, job->lost.nr, sizeof(job->lost.data[0]), cmp_lost, NULL);
+	return ret;
+}
+
+int restore_file_map(struct restore_job *job)
+{
+	struct bch_map_range range;
+	struct bch_map map;
+	int ret = 0;
+
+	bch_map_init(&map, job->r->c, job->ino.inum, job->snapshot, 0);
+	while (!ret && map.at < job->meta.size) {
+		struct tree_range *last = job->data.nr ? &darray_last(job->data) : NULL;
+
+		ret = bch_map_next(&map, job->meta.size, &range) ?: restore_stopped(job->r);
+		if (ret || range.type != BCH_MAP_data)
+			continue;
+		if (last && (last->end == range.start || job->data.nr >= RANGES_MAX))
+			last->end = range.end;
+		else
+			ret = darray_push(&job->data,
+					  ((struct tree_range){range.start, range.end}));
+	}
+	bch_map_exit(&map);
+	return ret;
+}
