@@ -52,6 +52,31 @@ int bch_btree_ranges_add(struct btree_ranges *r, struct bpos start, struct bpos 
 	return 0;
 }
 
+int bch_btree_ranges_remove(struct btree_ranges *r, struct bpos start, struct bpos end)
+{
+	size_t i = ranges_seek(r, start), j;
+	struct btree_range *d;
+
+	if (darray_make_room(&r->d, 1))
+		return -ENOMEM;
+	d = r->d.data;
+	if (i < r->d.nr && bpos_lt(d[i].start, start)) {
+		if (bpos_gt(d[i].end, end)) {
+			memmove(&d[i + 1], &d[i], (r->d.nr - i) * sizeof(*d));
+			r->d.nr++;
+			d[i + 1].start = bpos_successor(end);
+		}
+		d[i++].end = bpos_predecessor(start);
+	}
+	for (j = i; j < r->d.nr && bpos_le(d[j].end, end); j++)
+		;
+	if (j < r->d.nr && bpos_le(d[j].start, end))
+		d[j].start = bpos_successor(end);
+	memmove(&d[i], &d[j], (r->d.nr - j) * sizeof(*d));
+	r->d.nr -= j - i;
+	return 0;
+}
+
 void bch_btree_damage_add(struct bch_fs *c, unsigned btree, struct bpos start, struct bpos end,
 			  enum btree_damage kind)
 {
@@ -117,20 +142,27 @@ const char *bch_btree_damage_name(enum btree_damage kind)
 	return names[kind];
 }
 
-void bch_btree_damage_clear(struct bch_fs *c, unsigned btree)
+void bch_btree_damage_clear(struct bch_fs *c, unsigned btree, struct bpos start, struct bpos end)
 {
 	struct bch_btree_state *s = c->btree;
+	int ret = 0;
 
 	mutex_lock(&s->damage_lock);
 	for (unsigned kind = 0; s->damage[btree] && kind < BTREE_DAMAGE_NR; kind++)
-		darray_exit(&s->damage[btree]->kinds[kind].d);
-	kfree(s->damage[btree]);
-	s->damage[btree] = NULL;
+		ret = ret ?: bch_btree_ranges_remove(&s->damage[btree]->kinds[kind], start, end);
 	mutex_unlock(&s->damage_lock);
+	if (ret)
+		bch_log(c, "out of memory: damage of a btree is remembered that is none");
 }
 
 void bch_btree_damage_exit(struct bch_fs *c)
 {
-	for (unsigned id = 0; id < ARRAY_SIZE(c->btree->damage); id++)
-		bch_btree_damage_clear(c, id);
+	struct bch_btree_state *s = c->btree;
+
+	for (unsigned id = 0; id < ARRAY_SIZE(s->damage); id++) {
+		for (unsigned kind = 0; s->damage[id] && kind < BTREE_DAMAGE_NR; kind++)
+			darray_exit(&s->damage[id]->kinds[kind].d);
+		kfree(s->damage[id]);
+		s->damage[id] = NULL;
+	}
 }

@@ -48,8 +48,10 @@ const struct btree_range *bch_btree_ranges_find(const struct btree_ranges *r, st
 void bch_btree_damage_add(struct bch_fs *c, unsigned btree, struct bpos start, struct bpos end,
 			  enum btree_damage kind);
 
-/* Forget what is known of @btree. */
-void bch_btree_damage_clear(struct bch_fs *c, unsigned btree);
+/* Take a range out. 0 or -ENOMEM. */
+int bch_btree_ranges_remove(struct btree_ranges *r, struct bpos start, struct bpos end);
+/* Forget what is known of @btree from @start to @end. */
+void bch_btree_damage_clear(struct bch_fs *c, unsigned btree, struct bpos start, struct bpos end);
 
 /*
  * The worst that is known of any position of @btree from @start to @end (inclusive; extents: an

@@ -311,6 +311,42 @@ static void hide_overlay_pointers(struct bch_fs *c, unsigned id)
 			k->overwritten = true;
 }
 
+/* The piece that contains @pos, or NULL. */
+static const struct piece *piece_find(const struct rebuild *r, struct bpos pos)
+{
+	size_t lo = 0, hi = r->pieces.nr;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (bpos_lt(r->pieces.data[mid].max, pos))
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < r->pieces.nr && bpos_le(r->pieces.data[lo].min, pos) ? &r->pieces.data[lo] :
+									   NULL;
+}
+
+/*
+ * The journal ends early: its keys may be older than those of the leaves. Inodes reach their leaves
+ * late, as they are cached: there the journal still is the better source.
+ */
+static void hide_old_overlay_keys(struct rebuild *r)
+{
+	if (r->id == BTREE_ID_inodes)
+		return;
+	darray_for_each(r->c->btree->overlay.keys, k) {
+		const struct piece *p;
+
+		if (k->btree != r->id || k->level)
+			continue;
+		p = piece_find(r, k->k->k.p);
+		if (p && p->from->node && p->from->node->journal_seq >= k->seq)
+			k->overwritten = true;
+	}
+}
+
 static int add_child(struct rebuild *r, const struct piece *p)
 {
 	const struct candidate *from = p->from;
@@ -346,25 +382,42 @@ static enum btree_damage damage_of(const struct rebuild *r, const struct piece *
 	return from->expected == NODE_EXPECTED_this ? BTREE_DAMAGE_none : BTREE_DAMAGE_unconfirmed;
 }
 
+static int mark_range(struct rebuild *r, struct bpos min, struct bpos max, enum btree_damage kind,
+		      u64 seq)
+{
+	if (kind)
+		bch_btree_damage_add(r->c, r->id, min, max, kind);
+	return r->args->replaced ? r->args->replaced(r->c, r->id, min, max, seq, r->args->arg) : 0;
+}
+
+static int mark_piece(struct rebuild *r, const struct piece *p)
+{
+	const struct found_node *n = p->from->node;
+	u64 seq = U64_MAX;
+
+	if (p->from->in_tree && !r->args->tree_may_be_old)
+		return 0;
+	if (n && !(n->flags & (FOUND_NODE_blacklisted | FOUND_NODE_torn)))
+		seq = n->journal_seq;
+	return mark_range(r, p->min, p->max, damage_of(r, p), seq);
+}
+
 /* What reading the old tree said is no longer so. */
-static void mark_damage(struct rebuild *r)
+static int mark_damage(struct rebuild *r)
 {
 	struct bpos at = POS_MIN;
+	int ret = 0;
 
-	bch_btree_damage_clear(r->c, r->id);
+	bch_btree_damage_clear(r->c, r->id, POS_MIN, SPOS_MAX);
 	darray_for_each(r->pieces, p) {
-		enum btree_damage kind = damage_of(r, p);
-
-		if (!bpos_eq(at, p->min))
-			bch_btree_damage_add(r->c, r->id, at, bpos_predecessor(p->min),
-					     BTREE_DAMAGE_lost);
-		if (kind)
-			bch_btree_damage_add(r->c, r->id, p->min, p->max, kind);
-		if (bpos_eq(p->max, SPOS_MAX))
-			return;
+		if (!ret && !bpos_eq(at, p->min))
+			ret = mark_range(r, at, bpos_predecessor(p->min), BTREE_DAMAGE_lost, 0);
+		ret = ret ?: mark_piece(r, p);
+		if (ret || bpos_eq(p->max, SPOS_MAX))
+			return ret;
 		at = bpos_successor(p->max);
 	}
-	bch_btree_damage_add(r->c, r->id, at, SPOS_MAX, BTREE_DAMAGE_lost);
+	return mark_range(r, at, SPOS_MAX, BTREE_DAMAGE_lost, 0);
 }
 
 static void tell(const struct rebuild *r)
@@ -398,13 +451,15 @@ static int build(struct rebuild *r)
 	int ret = 0;
 
 	hide_overlay_pointers(r->c, r->id);
+	if (r->args->tree_may_be_old)
+		hide_old_overlay_keys(r);
 	ret = bch_btree_root_set_fake(r->c, r->id, r->pieces.nr ? 1 : 0);
 	darray_for_each(r->pieces, p)
 		ret = ret ?: add_child(r, p);
 	bch_overlay_sort(r->c);
+	ret = ret ?: mark_damage(r);
 	if (ret)
 		return ret;
-	mark_damage(r);
 	r->c->nr_errors++;
 	tell(r);
 	return 0;

@@ -24,6 +24,13 @@ struct topology_args {
 	 * nothing.
 	 */
 	enum node_expected (*expected)(struct bch_fs *c, const struct found_node *n, void *arg);
+	/*
+	 * Told, in order, each range that is not read from a node which the tree still leads to:
+	 * @seq is that of the newest bset of the node that stands in, 0 if there is none, U64_MAX
+	 * if that is not known. 0 or a negative error. NULL: nobody is told.
+	 */
+	int (*replaced)(struct bch_fs *c, unsigned btree, struct bpos start, struct bpos end,
+			u64 seq, void *arg);
 	void *arg;
 	/*
 	 * The journal, or a part that counts, is lost: pointers may be older than nodes, and the

@@ -197,12 +197,23 @@ static int journal_recover(struct bch_fs *c, const struct bch_open_args *args, b
 {
 	struct bch_journal_recover_args recover = {
 		.journal_only = args->journal_only,
-		.read_all = args->read_entire_journal,
+		.read_all = args->read_entire_journal || (args->salvage && args->scan),
 		.no_overlay = args->no_journal,
 	};
 	int ret = bch_journal_recover_ro(c, &recover);
 
-	if (!ret || ret == -ENOMEM || !args->salvage || args->journal_only)
+	if (!args->salvage || args->journal_only)
+		return ret;
+	if (!ret) {
+		*lost = c->journal->nr_lost;
+		if (*lost)
+			bch_log(c,
+				"%llu journal entries are lost: what they changed may be seen "
+				"as it was before",
+				c->journal->nr_lost);
+		return 0;
+	}
+	if (ret == -ENOMEM)
 		return ret;
 	bch_log(c, "the journal cannot be used (%s): what it held is lost", bch_err_sentence(ret));
 	c->nr_errors++;

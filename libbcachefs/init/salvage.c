@@ -11,6 +11,8 @@
 #include "btree/topology.h"
 #include "format/errcode.h"
 #include "init/salvage.h"
+#include "journal/history.h"
+#include "journal/journal.h"
 
 /* What reading files needs. */
 static const u8 file_btrees[] = {
@@ -19,9 +21,18 @@ static const u8 file_btrees[] = {
 	BTREE_ID_reflink, BTREE_ID_stripes,    BTREE_ID_bucket_gens,
 };
 
+/* What is not read from nodes that the trees lead to. */
+struct replaced {
+	u8 btree;
+	struct bpos start, end;
+	u64 seq; /* of the node that stands in; 0: none, U64_MAX: not known */
+};
+
 struct salvage {
 	struct bch_fs *c;
 	struct bkey_i *key; /* 255 u64s */
+	struct btree_ranges wanted[BTREE_ID_NR_MAX];
+	DARRAY(struct replaced) replaced;
 };
 
 /* The backpointer of the place @i of @n. */
@@ -63,6 +74,54 @@ static bool backpointers_are_good(struct bch_fs *c)
 	       !bch_btree_damage(c, BTREE_ID_backpointers, POS_MIN, SPOS_MAX);
 }
 
+static int replaced(struct bch_fs *c, unsigned btree, struct bpos start, struct bpos end, u64 seq,
+		    void *arg)
+{
+	struct salvage *s = arg;
+
+	/* Counters are sums of changes: old ones would count twice. */
+	if (btree == BTREE_ID_accounting)
+		return 0;
+	return bch_btree_ranges_add(&s->wanted[btree], start, end) ?:
+		       darray_push(&s->replaced, ((struct replaced){btree, start, end, seq}));
+}
+
+static bool is_wanted(unsigned btree, struct bpos pos, void *arg)
+{
+	struct salvage *s = arg;
+	const struct btree_range *r;
+
+	if (btree >= BTREE_ID_NR_MAX)
+		return false;
+	r = bch_btree_ranges_find(&s->wanted[btree], pos);
+	return r && bpos_le(r->start, pos);
+}
+
+/* Bring what stands in up to date, as far back as the journal reaches. */
+static int replay_history(struct salvage *s)
+{
+	struct bch_fs *c = s->c;
+	struct journal_history h;
+	size_t nr_current = 0;
+	int ret;
+
+	if (!s->replaced.nr)
+		return 0;
+	ret = bch_journal_history_read(c, &h);
+	if (ret || h.complete_from == U64_MAX)
+		return ret;
+	ret = bch_journal_history_overlay(c, &h, is_wanted, s);
+	darray_for_each(s->replaced, r) {
+		if (ret || r->seq == U64_MAX || !bch_journal_history_covers(c, &h, r->seq))
+			continue;
+		bch_btree_damage_clear(c, r->btree, r->start, r->end);
+		nr_current++;
+	}
+	bch_log(c, "journal entries from %llu on: %zu of %zu ranges brought up to date",
+		h.complete_from, nr_current, s->replaced.nr);
+	return ret;
+}
+
 static bool scan_is_needed(struct bch_fs *c, bool journal_lost)
 {
 	struct printbuf name = PRINTBUF;
@@ -99,25 +158,79 @@ static int scan(struct bch_fs *c, const struct bch_open_args *args)
 	return ret;
 }
 
+/*
+ * A node that has keys of journal entries behind the newest that is known: the journal was longer,
+ * or the superblock is not the newest there was.
+ */
+static bool nodes_are_newer(struct bch_fs *c)
+{
+	darray_for_each(c->btree->scan->nodes, n) {
+		if (n->flags & FOUND_NODE_bad || n->journal_seq < c->journal->start_seq)
+			continue;
+		bch_log(c,
+			"nodes hold changes up to journal seq %llu at least, but the journal ends "
+			"before %llu: the newest entries are lost",
+			n->journal_seq, c->journal->start_seq);
+		c->nr_errors++;
+		return true;
+	}
+	return false;
+}
+
+/* Nothing then tells that what can be read is the newest. */
+static void nothing_is_confirmed(struct bch_fs *c)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(file_btrees); i++)
+		bch_btree_damage_add(c, file_btrees[i], POS_MIN, SPOS_MAX,
+				     BTREE_DAMAGE_unconfirmed);
+}
+
+static int rebuild(struct salvage *s, bool journal_lost)
+{
+	struct topology_args args = {
+		.tree_may_be_old = journal_lost,
+		.replaced = replaced,
+		.arg = s,
+	};
+	struct bch_fs *c = s->c;
+	int ret = bch_topology_rebuild(c, BTREE_ID_backpointers, c->btree->scan, &args);
+
+	if (!ret && !journal_lost) {
+		ret = replay_history(s);
+		if (backpointers_are_good(c))
+			args.expected = expected;
+	}
+	s->replaced.nr = 0;
+	for (unsigned id = 0; id < BTREE_ID_NR_MAX && !ret; id++)
+		if (id != BTREE_ID_backpointers)
+			ret = bch_topology_rebuild(c, id, c->btree->scan, &args);
+	if (ret)
+		return ret;
+	if (!journal_lost)
+		return replay_history(s);
+	nothing_is_confirmed(c);
+	return 0;
+}
+
 int bch_salvage_btrees(struct bch_fs *c, const struct bch_open_args *args, bool journal_lost)
 {
-	struct topology_args topology = {.tree_may_be_old = journal_lost};
-	struct salvage s = {.c = c};
+	struct salvage *s;
 	int ret;
 
 	if (args->scan == BCH_SCAN_never ||
 	    (args->scan == BCH_SCAN_if_needed && !scan_is_needed(c, journal_lost)))
 		return 0;
-	s.key = kmalloc(BKEY_U64s_MAX * sizeof(u64), GFP_KERNEL);
-	ret = s.key ? scan(c, args) : -ENOMEM;
-	ret = ret ?: bch_topology_rebuild(c, BTREE_ID_backpointers, c->btree->scan, &topology);
-	if (!ret && !journal_lost && backpointers_are_good(c)) {
-		topology.expected = expected;
-		topology.arg = &s;
-	}
-	for (unsigned id = 0; id < BTREE_ID_NR_MAX && !ret; id++)
-		if (id != BTREE_ID_backpointers)
-			ret = bch_topology_rebuild(c, id, c->btree->scan, &topology);
-	kfree(s.key);
+	s = kzalloc(sizeof(*s), GFP_KERNEL);
+	if (!s)
+		return -ENOMEM;
+	s->c = c;
+	s->key = kmalloc(BKEY_U64s_MAX * sizeof(u64), GFP_KERNEL);
+	ret = s->key ? scan(c, args) : -ENOMEM;
+	ret = ret ?: rebuild(s, journal_lost || nodes_are_newer(c));
+	for (unsigned id = 0; id < BTREE_ID_NR_MAX; id++)
+		darray_exit(&s->wanted[id].d);
+	darray_exit(&s->replaced);
+	kfree(s->key);
+	kfree(s);
 	return ret;
 }

@@ -489,7 +489,7 @@ static int entry_report(struct bch_fs *c, struct journal_entry *e)
 
 static int report(struct bch_fs *c)
 {
-	const struct bch_journal *j = c->journal;
+	struct bch_journal *j = c->journal;
 	int ret = 0;
 
 	if (!j->replay_last) {
@@ -514,10 +514,11 @@ static int report(struct bch_fs *c)
 		if (e->state == JOURNAL_ENTRY_CLEAN && !e->csum_good)
 			c->nr_errors++;
 	}
-	missing(c, true);
+	j->nr_lost = missing(c, true);
 	for (size_t i = 0; i < j->entries.nr && !ret; i++) {
 		struct journal_entry *e = j->entries.data[i];
 
+		j->nr_lost += e->state == JOURNAL_ENTRY_BAD;
 		if (e->state == JOURNAL_ENTRY_DIRTY || e->state == JOURNAL_ENTRY_BAD)
 			ret = entry_report(c, e);
 	}
