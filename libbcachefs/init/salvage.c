@@ -10,6 +10,7 @@
 #include "btree/iter.h"
 #include "btree/topology.h"
 #include "format/errcode.h"
+#include "fs/reconstruct.h"
 #include "init/salvage.h"
 #include "journal/history.h"
 #include "journal/journal.h"
@@ -206,10 +207,11 @@ static int rebuild(struct salvage *s, bool journal_lost)
 			ret = bch_topology_rebuild(c, id, c->btree->scan, &args);
 	if (ret)
 		return ret;
-	if (!journal_lost)
-		return replay_history(s);
-	nothing_is_confirmed(c);
-	return 0;
+	ret = journal_lost ? 0 : replay_history(s);
+	ret = ret ?: bch_snapshots_reconstruct(c);
+	if (!ret && journal_lost)
+		nothing_is_confirmed(c);
+	return ret;
 }
 
 int bch_salvage_btrees(struct bch_fs *c, const struct bch_open_args *args, bool journal_lost)
