@@ -10,8 +10,8 @@
 #include "cli/open.h"
 #include "cli/progress.h"
 #include "cmds.h"
-#include "data/data.h"
 #include "data/scrub.h"
+#include "fs/namei.h"
 #include "host/probe.h"
 #include "sb/opts.h"
 
@@ -42,8 +42,10 @@ struct scrub {
 	u64 started; /* ns */
 	struct printbuf out;
 	struct json j;
-	const struct bch_scrub_finding *f; /* being printed */
-	u64 last_inum;			   /* JSON: paths already named for it */
+	struct { /* being told */
+		u64 inum, offset, len;
+	} file;
+	void (*show_viewer)(void *t, u32 snapshot);
 };
 
 static volatile sig_atomic_t interrupted;
@@ -94,21 +96,28 @@ static u64 bucket_of(const struct scrub *t, const struct bch_scrub_item *item)
 	return item->sector / bch_dev(t->s.c, item->dev)->mi.bucket_size;
 }
 
-static void path_to_text(struct printbuf *out, struct scrub *t, u64 inum, u32 snapshot)
+/* A place in a file, in bytes: told for each subvolume that sees it. */
+static void show_file(void *arg, u64 inum, u32 snapshot, u64 offset, u64 len)
 {
-	t->s.c->data->path_to_text(out, t->s.c, snapshot, inum);
+	struct scrub *t = arg;
+
+	t->file.inum = inum;
+	t->file.offset = offset;
+	t->file.len = len;
+	bch_extent_viewers(t->s.c, inum, snapshot, offset >> 9, (offset + len) >> 9, t->show_viewer,
+			   t);
 }
 
 /* ---- Text ---- */
 
-static void prt_file(void *arg, u64 inum, u32 snapshot, u64 offset, u64 len)
+static void prt_viewer(void *arg, u32 snapshot)
 {
 	struct scrub *t = arg;
 
 	prt_str(&t->out, "  ");
-	path_to_text(&t->out, t, inum, snapshot);
-	prt_printf(&t->out, " (inode %llu snapshot %u) offset %llu length %llu\n", inum, snapshot,
-		   offset, len);
+	bch_inode_path_to_text(&t->out, t->s.c, snapshot, t->file.inum);
+	prt_printf(&t->out, " (inode %llu snapshot %u) offset %llu length %llu\n", t->file.inum,
+		   snapshot, t->file.offset, t->file.len);
 }
 
 static void prt_why(struct printbuf *out, const struct bch_scrub_finding *f)
@@ -149,7 +158,7 @@ static void prt_findings(struct scrub *t)
 		end = group_end(s, i);
 		prt_finding(t, &s->findings.data[i]);
 		for (; i < end; i++)
-			if (bch_scrub_files(s, &s->findings.data[i], prt_file, t))
+			if (bch_scrub_files(s, &s->findings.data[i], show_file, t))
 				prt_str(&t->out, "  and files that cannot be found\n");
 		cli_flush(&t->out);
 	}
@@ -192,6 +201,7 @@ static void prt_report(struct scrub *t)
 {
 	unsigned i;
 
+	t->show_viewer = prt_viewer;
 	prt_findings(t);
 	for (i = 0; i < t->s.c->nr_devices; i++)
 		if (bch_dev_online(bch_dev(t->s.c, i)))
@@ -204,19 +214,19 @@ static void prt_report(struct scrub *t)
 
 /* ---- JSON ---- */
 
-static void json_file(void *arg, u64 inum, u32 snapshot, u64 offset, u64 len)
+static void json_viewer(void *arg, u32 snapshot)
 {
 	struct scrub *t = arg;
 	struct printbuf path = PRINTBUF;
 	struct json *j = &t->j;
 
-	path_to_text(&path, t, inum, snapshot);
+	bch_inode_path_to_text(&path, t->s.c, snapshot, t->file.inum);
 	json_object_begin(j, NULL);
 	json_strn(j, "path", printbuf_str(&path), path.pos);
-	json_u64(j, "inode", inum);
+	json_u64(j, "inode", t->file.inum);
 	json_u64(j, "snapshot", snapshot);
-	json_u64(j, "offset", offset);
-	json_u64(j, "length", len);
+	json_u64(j, "offset", t->file.offset);
+	json_u64(j, "length", t->file.len);
 	json_object_end(j);
 	printbuf_exit(&path);
 }
@@ -252,7 +262,7 @@ static void json_finding(struct scrub *t, size_t i, size_t end)
 	json_bool(j, "fixed", false);
 	json_array_begin(j, "files");
 	for (; i < end; i++)
-		bch_scrub_files(&t->s, &t->s.findings.data[i], json_file, t);
+		bch_scrub_files(&t->s, &t->s.findings.data[i], show_file, t);
 	json_array_end(j);
 	json_object_end(j);
 	printbuf_exit(&text);
@@ -287,6 +297,7 @@ static void json_report(struct scrub *t)
 	struct json *j = &t->j;
 	size_t i, end;
 
+	t->show_viewer = json_viewer;
 	json_object_begin(j, NULL);
 	json_str(j, "schema", "bcachefs/scrub/1");
 	json_str(j, "tool_version", BCACHEFS_VERSION);

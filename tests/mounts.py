@@ -35,7 +35,7 @@ def secret(image_set, tmp):
     path = os.path.join(tmp, "passphrase")
     with open(path, "w") as f:
         f.write(image_set.passphrase)
-    return ["--passphrase_file", path]
+    return [f"--passphrase_file={path}"]
 
 
 def tree(point):

@@ -2,11 +2,12 @@
 
 A place is (dev, sector, sectors): the slot of the member, and sectors of its device.
 """
+import functools
 import json
 import re
 
-from imagesets import BTREES
-
+# What is of interest of nodes: those of all btrees would take a run of the tool for each.
+NODE_BTREES = ("extents", "dirents", "alloc", "backpointers")
 NODE = re.compile(r"^u64s \d+ type btree_ptr_v2 .*?(?=^u64s|\Z)", re.M | re.S)
 NODE_PTR = re.compile(r"ptr: *(?:[^\s:]+ )?(\d+):(\d+):(\d+) gen")
 
@@ -61,10 +62,11 @@ class Placement:
                     place = (p["dev"], p["offset_sectors"] + at, min(step, s["sectors"] - at))
                     yield idx, block, block >= s["nr_blocks"] - s["nr_redundant"], place
 
+    @functools.cached_property
     def nodes(self):
-        """(btree, places of its copies) of each node, without what is not yet written."""
+        """(btree, places of its copies) of each node of NODE_BTREES, without what is not yet written."""
         found = []
-        for btree in BTREES:
+        for btree in NODE_BTREES:
             for node in NODE.findall(self.bcachefs.run("list", "-b", btree, "-m", "nodes", *self.words, status=0).out):
                 written = int(re.search(r" written (\d+)", node)[1])
                 found.append((btree, [(dev, bucket * self.bucket_sectors[dev] + at, written) for dev, bucket, at

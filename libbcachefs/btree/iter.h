@@ -74,7 +74,10 @@ void bch_iter_init(struct btree_iter *iter, struct bch_fs *c, unsigned btree, st
 void bch_iter_init_level(struct btree_iter *iter, struct bch_fs *c, unsigned btree, struct bpos pos,
 			 unsigned min_level, unsigned flags);
 void bch_iter_exit(struct btree_iter *iter);
-/* Drop the locks; the position is kept and found again by the next call. */
+/*
+ * Drop the locks; the position is kept and found again by the next call. To go on behind the
+ * current key bch_iter_advance() comes first: there is none afterwards.
+ */
 void bch_iter_unlock(struct btree_iter *iter);
 /* Look from @pos next. */
 void bch_iter_set_pos(struct btree_iter *iter, struct bpos pos);

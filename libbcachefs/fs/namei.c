@@ -316,3 +316,54 @@ void bch_inode_path_to_text(struct printbuf *out, struct bch_fs *c, u32 snapshot
 	}
 	darray_exit(&parts);
 }
+
+struct viewers {
+	u64 inum, start, end;
+	u32 snapshot;
+	bool any;
+	void (*fn)(void *arg, u32 snapshot);
+	void *arg;
+};
+
+/* Does the subvolume see one of the extents? */
+static int viewer_check(struct bch_fs *c, const struct bch_subvol *s, void *arg)
+{
+	struct viewers *w = arg;
+	struct btree_iter iter;
+	struct bkey_view k;
+	bool sees = false;
+	int ret;
+
+	if (s->unlinked || !bch_snapshot_is_ancestor(c, s->snapshot, w->snapshot))
+		return 0;
+	bch_iter_init(&iter, c, BTREE_ID_extents, SPOS(w->inum, w->start, s->snapshot), 0);
+	for_each_btree_key(&iter, k, ret)
+	{
+		if (k.k->p.inode != w->inum || bkey_start_offset(k.k) >= w->end)
+			break;
+		sees = k.k->p.snapshot == w->snapshot;
+		if (sees)
+			break;
+	}
+	bch_iter_exit(&iter);
+	if (sees)
+		w->fn(w->arg, s->snapshot);
+	w->any |= sees;
+	return ret;
+}
+
+int bch_extent_viewers(struct bch_fs *c, u64 inum, u32 snapshot, u64 start, u64 end,
+		       void (*fn)(void *arg, u32 snapshot), void *arg)
+{
+	struct viewers w = {.inum = inum,
+			    .start = start,
+			    .end = end,
+			    .snapshot = snapshot,
+			    .fn = fn,
+			    .arg = arg};
+	int ret = bch_subvols_for_each(c, viewer_check, &w);
+
+	if (!w.any)
+		fn(arg, snapshot);
+	return ret;
+}

@@ -66,5 +66,12 @@ int bch_path_lookup(struct bch_fs *c, u32 subvol, const char *path, struct bch_d
  * root, by backpointers: for messages. "inode N" when it cannot be found. Bounded.
  */
 void bch_inode_path_to_text(struct printbuf *out, struct bch_fs *c, u32 snapshot, u64 inum);
+/*
+ * Call @fn with the snapshot of each subvolume that still sees, of the extents of @inum at
+ * @snapshot, something in [@start, @end) sectors: for messages about keys that snapshots share.
+ * With @snapshot itself when none does. 0 or an error of reading.
+ */
+int bch_extent_viewers(struct bch_fs *c, u64 inum, u32 snapshot, u64 start, u64 end,
+		       void (*fn)(void *arg, u32 snapshot), void *arg);
 
 #endif
