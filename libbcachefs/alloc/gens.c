@@ -47,17 +47,13 @@ static void gens_from_alloc(struct bch_dev *ca, struct bkey_view k)
 		ca->bucket_gens[k.k->p.offset] = a.gen;
 }
 
-int bch_bucket_gens_load(struct bch_fs *c)
+static int gens_walk(struct bch_fs *c, unsigned btree)
 {
-	bool packed = c->version >= BCH_VERSION_bucket_gens;
 	struct btree_iter iter;
 	struct bkey_view k;
-	int ret = gens_alloc(c);
+	int ret;
 
-	if (ret)
-		return ret;
-	bch_iter_init(&iter, c, packed ? BTREE_ID_bucket_gens : BTREE_ID_alloc, POS_MIN,
-		      BTREE_ITER_all_snapshots | BTREE_ITER_prefetch);
+	bch_iter_init(&iter, c, btree, POS_MIN, BTREE_ITER_all_snapshots | BTREE_ITER_prefetch);
 	for (ret = bch_iter_peek(&iter, &k);; ret = bch_iter_next(&iter, &k)) {
 		struct bch_dev *ca;
 
@@ -75,4 +71,25 @@ int bch_bucket_gens_load(struct bch_fs *c)
 	}
 	bch_iter_exit(&iter);
 	return ret == -ENOMEM ? ret : 0;
+}
+
+static bool is_lost(struct bch_fs *c, unsigned btree)
+{
+	return bch_btree_damage(c, btree, POS_MIN, SPOS_MAX) >= BTREE_DAMAGE_doubtful;
+}
+
+int bch_bucket_gens_load(struct bch_fs *c)
+{
+	bool packed = c->version >= BCH_VERSION_bucket_gens;
+	int ret = gens_alloc(c) ?: gens_walk(c, packed ? BTREE_ID_bucket_gens : BTREE_ID_alloc);
+
+	if (!ret && packed && is_lost(c, BTREE_ID_bucket_gens))
+		ret = gens_walk(c, BTREE_ID_alloc);
+	if (ret || !is_lost(c, BTREE_ID_alloc) || (packed && !is_lost(c, BTREE_ID_bucket_gens)))
+		return ret;
+	bch_log(c, "generations of buckets are not all known: no pointer counts as stale");
+	for (unsigned i = 0; i < c->nr_devices; i++)
+		if (bch_dev(c, i))
+			bch_dev(c, i)->gens_unknown = true;
+	return 0;
 }

@@ -83,6 +83,8 @@ static inline unsigned extent_ptr_stale(const struct bch_dev *dev, u64 offset, u
 	u64 bucket = offset / dev->mi.bucket_size;
 	s8 diff;
 
+	if (dev->gens_unknown)
+		return 0;
 	if (!dev->bucket_gens || bucket >= dev->mi.nbuckets)
 		diff = -gen;
 	else

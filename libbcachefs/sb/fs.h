@@ -56,6 +56,7 @@ struct bch_dev {
 	char *path;
 	const char *name;	      /* last component of path, in messages */
 	u8 *bucket_gens;	      /* mi.nbuckets of them, or NULL: all 0 */
+	bool gens_unknown;	      /* bucket_gens cannot be trusted */
 	u64 read_errors, csum_errors; /* seen since opening */
 };
 
