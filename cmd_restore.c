@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "alloc/usage.h"
-#include "btree/state.h"
+#include "btree/damage.h"
 #include "cli/cli.h"
 #include "cli/open.h"
 #include "cli/progress.h"
@@ -43,11 +43,11 @@ struct cmd_restore {
 	struct json j;
 };
 
-static volatile sig_atomic_t interrupted;
+static volatile bool interrupted;
 
 static void on_signal(int sig)
 {
-	interrupted = 1;
+	interrupted = true;
 }
 
 static void silence(struct bch_fs *c, const char *line)
@@ -60,6 +60,13 @@ static bool tick(struct restore *r)
 
 	cli_progress_show(&t->progress, __atomic_load_n(&r->done, __ATOMIC_RELAXED), t->total);
 	return !interrupted;
+}
+
+static void scan_progress(struct bch_fs *c, u64 done, u64 total, void *arg)
+{
+	struct cmd_restore *t = arg;
+
+	cli_progress_show(&t->progress, done << 9, total << 9);
 }
 
 /* ---- Text ---- */
@@ -278,16 +285,18 @@ static void report_metadata(struct cmd_restore *t)
 	static const u8 btrees[] = {BTREE_ID_subvolumes, BTREE_ID_snapshots};
 	struct bch_fs *c = t->r.c;
 	struct printbuf name = PRINTBUF;
+	enum btree_damage kind;
 	bool told = false;
 	unsigned i;
 
 	for (i = 0; i < ARRAY_SIZE(btrees); i++) {
-		if (!(c->btree->lost_data >> btrees[i] & 1))
+		kind = bch_btree_damage(c, btrees[i], POS_MIN, SPOS_MAX);
+		if (!kind)
 			continue;
 		printbuf_reset(&name);
 		bch_btree_id_to_text(&name, btrees[i]);
-		cli_error(t->cmd, "%s: a part of btree %s cannot be read: files may be missing",
-			  c->name, printbuf_str(&name));
+		cli_error(t->cmd, "%s: btree %s is damaged (%s): files may be missing", c->name,
+			  printbuf_str(&name), bch_btree_damage_name(kind));
 		t->r.errors++;
 		told = true;
 	}
@@ -367,7 +376,8 @@ static int open_target(struct cmd_restore *t)
 
 	if (t->list || t->dry_run)
 		return 0;
-	t->r.out = tree_dir_open(t->target, t->r.keep, t->exists, &err);
+	t->r.out = t->tar ? tree_tar_open(STDOUT_FILENO, t->r.keep) :
+			    tree_dir_open(t->target, t->r.keep, t->exists, &err);
 	if (!t->r.out)
 		cli_error(t->cmd, "%s", err.pos ? printbuf_str(&err) : "out of memory");
 	printbuf_exit(&err);
@@ -379,7 +389,13 @@ static int restore(struct cmd_restore *t)
 	struct restore *r = &t->r;
 	int ret, status;
 
-	if (cli_open(t->cmd, &r->c, &t->paths, &t->open, t->json ? "restore" : NULL))
+	signal(SIGINT, on_signal);
+	signal(SIGTERM, on_signal);
+	if (!t->quiet && t->open.scan)
+		cli_progress_start(&t->progress, "scan", t->force_progress);
+	ret = cli_open(t->cmd, &r->c, &t->paths, &t->open, t->json ? "restore" : NULL);
+	cli_progress_end(&t->progress);
+	if (ret)
 		return EXIT_FAIL;
 	if (!t->verbose)
 		r->c->log = silence;
@@ -388,8 +404,6 @@ static int restore(struct cmd_restore *t)
 		bch_fs_close(r->c);
 		return EXIT_FAIL;
 	}
-	signal(SIGINT, on_signal);
-	signal(SIGTERM, on_signal);
 	if (!t->quiet && !t->list)
 		cli_progress_start(&t->progress, t->dry_run ? "reading" : "restore",
 				   t->force_progress);
@@ -437,6 +451,7 @@ enum {
 	OPT_LOST,
 	OPT_OVERWRITE,
 	OPT_RESUME,
+	OPT_SCAN,
 	OPT_NO_JOURNAL,
 	OPT_PASSPHRASE_FILE,
 	OPT_MEMORY,
@@ -469,6 +484,8 @@ static const struct cli_opt restore_opts[] = {
 	[OPT_OVERWRITE] = {"overwrite", 'O', NULL, "replace files that are there already"},
 	[OPT_RESUME] = {"resume", 0, NULL,
 			"keep files of the same size and modification time, replace others"},
+	[OPT_SCAN] = {"scan", 0, NULL,
+		      "look for btree nodes on all of the devices where the btrees cannot be read"},
 	[OPT_NO_JOURNAL] = {"no-journal", 0, NULL,
 			    "leave out changes that are only in the journal"},
 	[OPT_PASSPHRASE_FILE] = {"passphrase_file", 0, "FILE",
@@ -528,6 +545,9 @@ static void parse_value(struct cmd_restore *t, int opt, const char *value)
 		if (bch_parse_size(value, &t->open.memory))
 			cli_usage_error(t->cmd, "'%s' is not a size", value);
 		break;
+	case OPT_SCAN:
+		t->open.scan = BCH_SCAN_if_needed;
+		break;
 	}
 }
 
@@ -570,6 +590,11 @@ static void check_usage(struct cmd_restore *t)
 	if (!t->paths.d.nr)
 		cli_usage_error(t->cmd, "please supply a device%s",
 				t->list || t->dry_run ? "" : " and a directory");
+	t->tar = t->target && !strcmp(t->target, "-");
+	if (t->tar && t->json)
+		cli_usage_error(t->cmd, "standard output is for the tar stream or for --json");
+	if (t->tar && isatty(STDOUT_FILENO))
+		cli_usage_error(t->cmd, "a tar stream is not for a terminal");
 	if (t->subvol && t->all_subvols)
 		cli_usage_error(t->cmd, "either --subvolume or --all-subvolumes");
 	if (t->wanted.nr > 64)
@@ -578,6 +603,8 @@ static void check_usage(struct cmd_restore *t)
 		t->r.keep = TREE_KEEP_ALL & (geteuid() ? ~TREE_KEEP_owner : ~0);
 	t->r.paths = t->wanted.data;
 	t->r.nr_paths = t->wanted.nr;
+ 	if (t->quiet)
+		t->open.log = silence;
 	t->r.read_data = t->dry_run && !t->list;
 }
 
@@ -597,7 +624,10 @@ static int run_restore(const struct cli_cmd *cmd, int argc, char **argv)
 	struct cmd_restore t = {.cmd = cmd};
 	int opt, status;
 
-	t.open.degraded = t.open.very_degraded = true;
+	t.open.degraded = t.open.very_degraded = t.open.salvage = true;
+	t.open.cancel = &interrupted;
+	t.open.scan_progress = scan_progress;
+	t.open.scan_progress_arg = &t;
 	t.r.entered = entered;
 	t.r.report = report;
 	t.r.tick = tick;
@@ -622,8 +652,9 @@ const struct cli_cmd cmd_restore = {
 	.operands = "DEVICE... DIR",
 	.summary = "copy files out of an unmounted, perhaps damaged filesystem",
 	.details =
-		"Copies the files of an unmounted filesystem to DIR, however damaged or incomplete "
-		"it is, and writes nothing to its devices. What one copy cannot give comes from "
+		"Copies the files of an unmounted filesystem to DIR, or with - as DIR as a tar "
+		"stream (pax) to standard output, however damaged or incomplete it is, and writes "
+		"nothing to its devices. What one copy cannot give comes from "
 		"another one or from the stripe; only what its checksum vouches for is written. "
 		"Modes, owners, times, extended attributes, ACLs, hard links, holes, symlinks and "
 		"special files are recreated: all of them (owners only by root), or those that are "

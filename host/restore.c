@@ -297,6 +297,8 @@ static int link_out(struct restore_job *job)
 	if (ret != -ENOENT && ret != -EMLINK && ret != -EPERM && ret != -EXDEV &&
 	    ret != -EOPNOTSUPP)
 		return ret;
+	if (in_order(job->r))
+		file_load_ahead(job);
 	if (job->first->made)
 		tree_note(&job->meta, "cannot be a link to its first name: %s", strerror(-ret));
 	return file_out(job);
@@ -334,7 +336,7 @@ static void job_write(struct restore_job *job)
 		job->err = job_out(job);
 	else if (job->kind == RESTORE_JOB_file && job->r->read_data)
 		job->err = restore_file_copy(job, sink_nothing, NULL, false);
-	if (is_fatal(job->err))
+	if (is_fatal(job->err) || (in_order(job->r) && job->err && job->err != -EOPNOTSUPP))
 		restore_stop(job->r, job->err);
 }
 
@@ -408,7 +410,9 @@ static void count(struct restore *r, const struct restore_job *job, const struct
 {
 	bool made = !job->err && !job->present;
 
-	if (obj->nr_lost || job->meta.notes.pos || job->err)
+	/* What a stream cannot hold is told, but nothing is amiss with the filesystem. */
+	if (obj->nr_lost || (job->meta.notes.pos && job->err != -EOPNOTSUPP) ||
+	    (job->err && job->err != -EOPNOTSUPP))
 		r->errors++;
 	if (job->kind == RESTORE_JOB_leave)
 		r->dirs += made;
@@ -433,9 +437,13 @@ static void job_report(struct restore_job *job)
 	};
 	struct restore *r = job->r;
 
+	if (!job->err && !job->present)
+		restore_damage(job);
 	if (job->entries_err)
 		tree_note(&job->meta, "entries may be missing: %s", bch_err_str(job->entries_err));
-	if (job->err)
+	if (job->err == -EOPNOTSUPP)
+		tree_note(&job->meta, "left out: the target cannot hold a file of this type");
+	else if (job->err)
 		tree_note(&job->meta, "cannot be made: %s", strerror(-bch_err_class(job->err)));
 	obj.quality = quality_of(job);
 	if (job->kind == RESTORE_JOB_file && obj.quality < RESTORE_lost)
@@ -871,7 +879,7 @@ static int all_run(struct restore *r)
 	struct restore_dir how = {.made_up = true}, *top;
 	struct subvol_ids ids = {};
 	char name[24];
-	int ret = dir_enter(r, NULL, "", &how, false, &top);
+	int ret = dir_enter(r, NULL, "", &how, true, &top);
 
 	if (ret)
 		return ret;

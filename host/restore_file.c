@@ -192,6 +192,9 @@ static int next_data(struct copy *c)
 		if (c->next.type == BCH_MAP_unreadable)
 			restore_file_lost(c->job, c->next.start, c->next.end,
 					  "its extents cannot be read");
+		if (c->next.shared)
+			restore_damage_shared(c->job, c->next.shared_at,
+					      c->next.end - c->next.start);
 		c->have_next = c->next.type == BCH_MAP_data;
 	}
 	return 0;

@@ -51,6 +51,7 @@ struct restore_job {
 	/* Of files: */
 	DARRAY(struct restore_lost) lost;
 	u64 bytes_lost;
+	u8 shared_damage; /* enum btree_damage: of extents that it shares */
 	DARRAY(struct tree_range) data; /* for streams */
 	void *content;			/* read ahead, for streams */
 	size_t content_len;
@@ -69,6 +70,11 @@ int restore_file_copy(struct restore_job *job, restore_sink sink, void *arg, boo
 int restore_file_map(struct restore_job *job);
 /* Remember that bytes did not come out. */
 void restore_file_lost(struct restore_job *job, u64 start, u64 end, const char *why);
+
+/* Bytes of the reflink btree that the file points to. */
+void restore_damage_shared(struct restore_job *job, u64 at, u64 len);
+/* At the end: tell what the object may lack. */
+void restore_damage(struct restore_job *job);
 
 /* Ask everybody to stop; the first reason stays. */
 void restore_stop(struct restore *r, int err);

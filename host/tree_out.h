@@ -121,6 +121,12 @@ struct tree_out {
 struct tree_out *tree_dir_open(const char *path, unsigned keep, enum tree_exists exists,
 			       struct printbuf *err);
 
+/*
+ * A tar stream to @fd. Sockets cannot be in it, and what is not whole keeps its time. NULL without
+ * memory.
+ */
+struct tree_out *tree_tar_open(int fd, unsigned keep);
+
 /* A directory with one reference, which holds one of @parent; NULL without memory. */
 struct tree_dir *tree_dir_new(struct tree_dir *parent, const char *name);
 struct tree_dir *tree_dir_ref(struct tree_dir *d);

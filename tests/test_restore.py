@@ -1,0 +1,464 @@
+"""restore gives back what the kernel showed, to a directory and to a tar stream; from damaged images nothing that is
+wrong comes out without being named."""
+import base64
+import json
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+
+import pytest
+
+import manifest
+from imagesets import HERE, all_sets, copy_sparse, data_hash
+
+SETS = {s.name: s for s in all_sets()}
+# Inode numbers and what follows from the target's own layout; ctime cannot be set.
+NOT_HELD = {"ino", "ctime", "blocks"}
+NOT_HELD_OF_DIRS = {"size", "nlink"}
+SEEDS = int(os.environ.get("RESTORE_SEEDS", "40"))
+DAMAGED = [n for n in ("basic", "multi3", "reflink", "comp", "enc", "unclean1", "n28", "n39", "degraded", "ec4", "snap")
+           if n in SETS]
+
+with_manifest = [pytest.param(s, id=s.name) for s in SETS.values() if s.has("manifest.jsonl")]
+
+
+def have(*names):
+    return [pytest.param(SETS[n], id=n) for n in names if n in SETS]
+
+
+def secret(image_set, tmp):
+    if not image_set.passphrase:
+        return []
+    path = os.path.join(tmp, "passphrase")
+    with open(path, "w") as f:
+        f.write(image_set.passphrase)
+    return ["--passphrase_file", path]
+
+
+def tree(folder):
+    p = subprocess.run([sys.executable, os.path.join(HERE, "manifest.py"), folder], stdout=subprocess.PIPE, check=True)
+    return manifest.parse(p.stdout.decode())
+
+
+def recorded(image_set):
+    return manifest.parse(image_set.text("manifest.jsonl"))
+
+
+def fields(facts, without=()):
+    out = NOT_HELD | set(without) | (NOT_HELD_OF_DIRS if facts.get("type") == "dir" else set())
+    return {k: v for k, v in facts.items() if k not in out}
+
+
+def difference(found, expected, most=5, without=()):
+    differ = {}
+    for path in sorted(found.keys() | expected.keys()):
+        a, b = fields(found.get(path, {}), without), fields(expected.get(path, {}), without)
+        keys = {f: (a.get(f), b.get(f)) for f in a.keys() | b.keys() if a.get(f) != b.get(f)}
+        if keys and len(differ) < most:
+            differ[path] = keys
+    return differ
+
+
+def path_of(entry):
+    """The path of an entry of the JSON document as manifests write it."""
+    path = entry["path"]
+    raw = base64.b64decode(path["b64"]) if isinstance(path, dict) else path.encode()
+    return os.fsdecode(raw.strip(b"/")) or "."
+
+
+def restored(bcachefs, image_set, paths, tmp, *args, status=0, out="out"):
+    target = os.path.join(tmp, out)
+    r = bcachefs.run("restore", *secret(image_set, tmp), *args, *paths, target, status=status)
+    return r, target
+
+
+def totals(facts, of_type=None):
+    return sum(f["type"] != "dir" if of_type is None else f["type"] == of_type for f in facts.values())
+
+
+# ---- Whole filesystems ----
+
+@pytest.mark.parametrize("image_set", with_manifest)
+def test_directory_equals_what_the_kernel_showed(bcachefs, images, tmp, image_set):
+    r, target = restored(bcachefs, image_set, images(image_set), tmp)
+    expected = recorded(image_set)
+    assert not difference(tree(target), expected)
+    size = sum(f["size"] for f in expected.values() if f["type"] == "file")
+    linked = {}
+    for f in expected.values():
+        if f["type"] == "file" and f["nlink"] > 1:
+            linked.setdefault((f["ino"], f["mtime"], f["sha256"]), []).append(f["size"])
+    m = re.search(r"^restored (\d+) files, (\d+) directories, (\d+) bytes; 0 errors\n\Z", r.out)
+    assert (int(m[1]), int(m[2])) == (totals(expected), totals(expected, "dir"))
+    assert size - sum(sum(s[1:]) for s in linked.values()) <= int(m[3]) <= size
+
+
+def extract(program, stream, target):
+    """Unpack with attributes; what GNU tar says of keywords for others is no error."""
+    os.mkdir(target)
+    if program == "tar":
+        argv = ["tar", "--xattrs", "--xattrs-include=*", "--acls", "--warning=no-unknown-keyword", "-xpf", stream]
+    else:
+        argv = ["bsdtar", "-xpf", stream]
+    r = subprocess.run([*argv, "-C", target], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                       env={**os.environ, "LC_ALL": "C.UTF-8"})
+    assert r.returncode == 0, r.stdout.decode("utf-8", "replace")
+    return tree(target)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can unpack owners and devices")
+@pytest.mark.parametrize("program", ["tar", "bsdtar"])
+@pytest.mark.parametrize("image_set", with_manifest)
+def test_tar_equals_what_the_kernel_showed(bcachefs, images, tmp, image_set, program):
+    if not shutil.which(program):
+        pytest.skip(f"no {program}")
+    stream = os.path.join(tmp, "tar")
+    with open(stream, "wb") as f:
+        p = subprocess.run([bcachefs.path, "restore", *secret(image_set, tmp), *images(image_set), "-"], stdout=f,
+                           stderr=subprocess.PIPE, timeout=300)
+    expected = recorded(image_set)
+    sockets = sorted(path for path, f in expected.items() if f["type"] == "socket")
+    text = p.stderr.decode("utf-8", "surrogateescape")
+    assert p.returncode == 0, text
+    assert sorted(re.findall(r"^/(.*): left out: the target cannot hold a file of this type$", text, re.M)) == sockets
+    for path in sockets:
+        del expected[path]
+    found = extract(program, stream, os.path.join(tmp, "out"))
+    if program == "bsdtar":  # it made the top before
+        found["."]["mtime"] = expected["."]["mtime"]
+    assert not difference(found, expected)
+
+
+def one_missing():
+    for name in ("multi3", "ec4", "ec6", "encwide", "n39ec", "n39multi", "tomb", "unclean2", "n39un"):
+        for gone in range(len(SETS[name].packed) if name in SETS else 0):
+            yield pytest.param(SETS[name], gone, id=f"{name}-without-{gone}")
+
+
+@pytest.mark.parametrize("image_set,gone", one_missing())
+def test_equal_without_one_member(bcachefs, images, tmp, image_set, gone):
+    """What only that member had is named; all else is equal."""
+    paths = images(image_set)
+    target = os.path.join(tmp, "out")
+    r = bcachefs.run("restore", "--json", *secret(image_set, tmp), *paths[:gone], *paths[gone + 1:], target)
+    named = check_damaged(r, target, image_set, None)
+    if image_set.name not in ("tomb", "n39multi", "n39un", "unclean2"):
+        assert r.status == 0 and not named, f"{r!r}"
+
+
+# ---- What is restored ----
+
+@pytest.fixture
+def basic(images):
+    return images(SETS["basic"])
+
+
+def test_list_reads_no_data_and_writes_nothing(bcachefs, basic, tmp):
+    r = bcachefs.run("restore", "--list", *basic, status=0)
+    *lines, last = r.out.splitlines()
+    expected = recorded(SETS["basic"])
+    assert re.fullmatch(r"would restore \d+ files, \d+ directories, \d+ bytes; 0 errors", last)
+    assert len(lines) == len(expected)
+    facts = expected["tree/text-5000"] if "tree/text-5000" in expected else next(
+        f for f in expected.values() if f["type"] == "file" and " " not in f["path"])
+    (line,) = [x for x in lines if x.endswith(" /" + facts["path"])]
+    mode, nlink, uid, gid, size = line.split()[:5]
+    assert (mode[0], int(nlink), int(uid), int(gid), int(size)) == ("-", facts["nlink"], facts["uid"], facts["gid"],
+                                                                   facts["size"])
+    assert os.listdir(tmp) == []
+
+
+def test_dry_run_reads_all_and_writes_nothing(bcachefs, basic, tmp):
+    r = bcachefs.run("restore", "--dry-run", "--json", *basic, tmp, status=0)
+    document = json.loads(r.out)
+    assert document["schema"] == "bcachefs/restore/1" and document["exit_status"] == 0
+    expected = recorded(SETS["basic"])
+    found = {path_of(e): e for e in document["files"]}
+    assert found.keys() == expected.keys()
+    for path, e in found.items():
+        f = expected[path]
+        assert (e["type"], e["quality"], e["errors"]) == (f["type"], "intact", [])
+        assert (e["inode"], int(e["mode"], 8), e["uid"], e["gid"]) == (f["ino"], int(f["mode"], 8), f["uid"], f["gid"])
+        if f["type"] == "file":
+            assert e["size"] == f["size"] and e["restored_bytes"] in (0, f["size"])
+    assert document["totals"] == {"files": totals(expected), "directories": totals(expected, "dir"), "errors": 0,
+                                  "bytes": sum(e.get("restored_bytes", 0) for e in document["files"])}
+    assert os.listdir(tmp) == []
+
+
+def below(facts, *tops):
+    """The part of a tree that the paths lead to, with the directories above."""
+    def wanted(path):
+        return path == "." or any(path == t or path.startswith(t + "/") or t.startswith(path + "/") for t in tops)
+    return {path: f for path, f in facts.items() if wanted(path)}
+
+
+def test_path_restores_that_subtree(bcachefs, images, tmp):
+    image_set = SETS["snap"]
+    expected = recorded(image_set)
+    file = next(p for p, f in expected.items() if f["type"] == "file" and p.count("/") >= 2 and f["nlink"] == 1)
+    r, target = restored(bcachefs, image_set, images(image_set), tmp, "-p", "/sv/tree", "-p", file)
+    assert not difference(tree(target), below(expected, "sv/tree", file), without=["nlink"])
+
+
+def test_unknown_path_is_told(bcachefs, basic, tmp):
+    r, target = restored(bcachefs, SETS["basic"], basic, tmp, "-p", "no/such", status=4)
+    assert "no/such: not found" in r.err and os.listdir(target) == []
+
+
+def subtree(facts, top):
+    """As if `top` were the root."""
+    out = {"." if p == top else p[len(top) + 1:]: {**f} for p, f in facts.items() if p == top or p.startswith(top + "/")}
+    for p, f in out.items():
+        f["path"] = p
+    return out
+
+
+@pytest.mark.parametrize("by", ["path", "id"])
+def test_one_subvolume(bcachefs, images, tmp, by):
+    image_set = SETS["snap"]
+    listed = json.loads(bcachefs.run("restore", "--list", "--json", *images(image_set), status=0).out)
+    number = next(e["subvolume"] for e in listed["files"] if path_of(e) == "snap-ro")
+    r, target = restored(bcachefs, image_set, images(image_set), tmp, "-S", "/snap-ro" if by == "path" else number)
+    assert not difference(tree(target), subtree(recorded(image_set), "snap-ro"))
+
+
+def test_what_is_no_subvolume_is_refused(bcachefs, images, tmp):
+    for what, message in (("/snap-ro/tree", "is not a subvolume"), ("/nothing", "No such"), ("4711", "No such")):
+        r, _ = restored(bcachefs, SETS["snap"], images(SETS["snap"]), tmp, "-S", what, status=1)
+        assert message in r.err, f"{r!r}"
+
+
+def test_all_subvolumes(bcachefs, images, tmp):
+    image_set = SETS["snap"]
+    r, target = restored(bcachefs, image_set, images(image_set), tmp, "-A")
+    found, expected = tree(target), recorded(image_set)
+    tops = {p for p in found if re.fullmatch(r"subvol-\d+", p)}
+    assert len(tops) > 4
+    mine = subtree(found, "subvol-1")
+    inner = [p for p in expected if p in mine]
+    assert {p for p in expected if not any(p.startswith(q + "/") for q in expected if q not in mine)} >= set(inner)
+    listed = json.loads(bcachefs.run("restore", "--list", "--json", *images(image_set), status=0).out)
+    for e in listed["files"]:
+        if path_of(e) == "snap-ro":
+            assert not difference(subtree(found, f"subvol-{e['subvolume']}"), subtree(expected, "snap-ro"))
+
+
+@pytest.mark.parametrize("option,kept", [("-x", {"xattrs"}), ("-m", {"mode"}), ("-o", {"uid", "gid"}),
+                                         ("--symlinks", {"symlink"}), ("--special", {"fifo"}), ("--hardlinks", {"nlink"})])
+def test_only_what_is_asked_for_is_recreated(bcachefs, basic, tmp, option, kept):
+    r, target = restored(bcachefs, SETS["basic"], basic, tmp, option)
+    found, expected = tree(target), recorded(SETS["basic"])
+    for path, f in found.items():
+        e = expected[path]
+        assert f.get("sha256") == e.get("sha256") and f["mtime"] == e["mtime"]
+        if "xattrs" not in kept:
+            assert "xattrs" not in f
+        elif "xattrs" in e:
+            assert {k: v for k, v in f["xattrs"].items()} == e["xattrs"]
+        if "mode" in kept:
+            assert f["mode"] == e["mode"]
+        if "uid" in kept and os.geteuid() == 0:
+            assert (f["uid"], f["gid"]) == (e["uid"], e["gid"])
+        if "nlink" in kept and f["type"] == "file":
+            assert f["nlink"] == e["nlink"]
+    types = {f["type"] for f in found.values()}
+    assert ("symlink" in types) == ("symlink" in kept) and ("fifo" in types) == ("fifo" in kept)
+
+
+# ---- The target ----
+
+def test_target_that_is_not_empty_is_refused(bcachefs, basic, tmp):
+    os.mkdir(os.path.join(tmp, "out"))
+    with open(os.path.join(tmp, "out", "mine"), "w") as f:
+        f.write("mine")
+    r, target = restored(bcachefs, SETS["basic"], basic, tmp, status=1)
+    assert "not empty" in r.err and os.listdir(target) == ["mine"]
+
+
+def test_resume_does_what_is_missing(bcachefs, basic, tmp):
+    expected = recorded(SETS["basic"])
+    r, target = restored(bcachefs, SETS["basic"], basic, tmp)
+    files = [p for p, f in expected.items() if f["type"] == "file" and f["nlink"] == 1 and f["size"]]
+    os.unlink(os.path.join(target, files[0]))
+    with open(os.path.join(target, files[1]), "ab") as f:
+        f.write(b"more")
+    os.utime(os.path.join(target, files[2]), ns=(0, 0))
+    kept = os.lstat(os.path.join(target, files[3])).st_ino
+    r, _ = restored(bcachefs, SETS["basic"], basic, tmp, "--resume")
+    assert not difference(tree(target), expected)
+    assert re.search(r"^restored 3 files, ", r.out, re.M), f"{r!r}"
+    assert os.lstat(os.path.join(target, files[3])).st_ino == kept
+
+
+def test_overwrite_replaces_all(bcachefs, basic, tmp):
+    expected = recorded(SETS["basic"])
+    r, target = restored(bcachefs, SETS["basic"], basic, tmp)
+    file = next(p for p, f in expected.items() if f["type"] == "file" and f["size"])
+    with open(os.path.join(target, file), "wb") as f:
+        f.write(b"other")
+    r, _ = restored(bcachefs, SETS["basic"], basic, tmp, "--overwrite")
+    assert not difference(tree(target), expected)
+
+
+def test_symlinks_in_the_target_are_not_followed(bcachefs, basic, tmp):
+    expected = recorded(SETS["basic"])
+    folder = next(p for p, f in expected.items() if f["type"] == "dir" and "/" not in p and p != ".")
+    outside = os.path.join(tmp, "outside")
+    os.mkdir(outside)
+    os.mkdir(os.path.join(tmp, "out"))
+    os.symlink(outside, os.path.join(tmp, "out", folder))
+    r, target = restored(bcachefs, SETS["basic"], basic, tmp, "--overwrite", status=4)
+    assert os.listdir(outside) == []
+    assert f"/{folder}: cannot be made" in r.err
+
+
+@pytest.mark.parametrize("args,message", [
+    ((), "please supply a device and a directory"), (("{dev}",), "please supply a device"),
+    (("-l",), "please supply a device"), (("-A", "-S", "1", "{dev}", "x"), "either"),
+    (("--fill=ones", "{dev}", "x"), "--fill"), (("--json", "{dev}", "-"), "standard output"),
+    (("--memory=lots", "{dev}", "x"), "not a size")])
+def test_bad_usage(bcachefs, basic, args, message):
+    r = bcachefs.run("restore", *(a.format(dev=basic[0]) for a in args), status=1)
+    assert message in r.err, f"{r!r}"
+
+
+def test_what_is_no_filesystem_is_refused(bcachefs, tmp):
+    image = os.path.join(tmp, "image")
+    with open(image, "wb") as f:
+        f.truncate(1 << 20)
+    r = bcachefs.run("restore", image, os.path.join(tmp, "out"), status=1)
+    assert image in r.err and not os.path.exists(os.path.join(tmp, "out"))
+    r = bcachefs.run("restore", "--json", image, os.path.join(tmp, "out"), status=1)
+    assert json.loads(r.out)["error"]
+
+
+# ---- Damage ----
+
+_references = {}
+
+
+@pytest.fixture
+def reference(bcachefs, images, scratch):
+    """reference(set): a folder with what restore gives of the intact images, which equals the manifest."""
+    def make(image_set):
+        if image_set.name not in _references:
+            folder = os.path.join(scratch, f"reference-{os.getpid()}-{image_set.name}")
+            os.mkdir(folder)
+            restored(bcachefs, image_set, images(image_set), folder, "-q")
+            _references[image_set.name] = os.path.join(folder, "out")
+        return _references[image_set.name]
+    return make
+
+
+def same_outside(found, expected, holes):
+    """Are two files equal but for ranges [start, end)?"""
+    with open(found, "rb") as f, open(expected, "rb") as g:
+        a, b = bytearray(f.read()), bytearray(g.read())
+    for start, end in holes:
+        for data in (a, b):
+            end = min(end, len(data))
+            data[start:end] = bytes(max(0, end - start))
+    return a == b
+
+
+def is_named(path, named):
+    """The path, or a directory above it."""
+    return any(p in named for p in [path, "."] + [path[:i] for i, c in enumerate(path) if c == "/"])
+
+
+def check_damaged(r, target, image_set, originals):
+    """Everything is equal to the manifest or named; the names."""
+    document = json.loads(r.out)
+    entries = {path_of(e): e for e in document["files"]}
+    named = {p for p, e in entries.items() if e["quality"] != "intact"}
+    everything = "faults: what was changed last" in r.err and image_set.unclean or " is damaged (" in r.err
+    found, expected = tree(target), recorded(image_set)
+    for path in sorted(found.keys() | expected.keys()):
+        if everything or is_named(path, named) and (path not in found or path not in expected):
+            continue
+        if path + ".missing-inode" in named:
+            continue
+        assert path in expected, f"{path} was not there: {r!r}"
+        assert path in found, f"{path} is missing, and nothing says so: {r!r}"
+        e = entries[path]
+        if e["quality"] == "intact":
+            wrong = difference({path: found[path]}, {path: expected[path]}, without=["nlink"])
+            assert not wrong, f"{wrong}: {r!r}"
+        elif found[path]["type"] == "file" and originals and all("offset" in x for x in e["errors"]):
+            holes = [(int(x["offset"]), int(x["offset"]) + int(x["length"])) for x in e["errors"]]
+            assert same_outside(os.path.join(target, path), os.path.join(originals, path), holes), f"{path}: {r!r}"
+    assert r.status == (4 if document["totals"]["errors"] else 0)
+    for path in named:
+        assert re.search(r"^/" + ("" if path == "." else ".*: "), r.err, re.M), f"{r!r}"
+    return named
+
+
+def blocks(path):
+    """Offsets of the blocks that are not holes, behind the first superblock."""
+    out, at = [], 0
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        size = os.fstat(fd).st_size
+        while at < size:
+            try:
+                at = os.lseek(fd, at, os.SEEK_DATA)
+            except OSError:
+                break
+            end = os.lseek(fd, at, os.SEEK_HOLE)
+            out += range(at, end, 4096)
+            at = end
+    finally:
+        os.close(fd)
+    return [b for b in out if b >= 1 << 20] or out
+
+
+def damage(rng, path):
+    """One kind of damage to some blocks of an image."""
+    kind = rng.choice(("flip", "zero", "swap", "random", "truncate"))
+    where = blocks(path)
+    if kind == "truncate":
+        os.truncate(path, rng.choice(where) + rng.choice((0, 512, 1000)))
+        return
+    with open(path, "r+b") as f:
+        for offset in rng.sample(where, min(len(where), rng.choice((1, 3, 10, 100)))):
+            f.seek(offset)
+            block = bytearray(f.read(4096))
+            if kind == "flip":
+                block[rng.randrange(4096)] ^= 1 << rng.randrange(8)
+            elif kind == "zero":
+                block = bytes(4096)
+            elif kind == "random":
+                block = rng.randbytes(4096)
+            else:
+                other = rng.choice(where)
+                f.seek(other)
+                there = f.read(4096)
+                f.seek(other)
+                f.write(block)
+                block = there
+            f.seek(offset)
+            f.write(block)
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_damage_is_named(bcachefs, images, reference, tmp, seed):
+    rng = random.Random(seed)
+    image_set = SETS[DAMAGED[seed % len(DAMAGED)]]
+    paths = [copy_sparse(p, os.path.join(tmp, os.path.basename(p))) for p in images(image_set)]
+    for path in rng.sample(paths, rng.randint(1, len(paths))):
+        damage(rng, path)
+    before = [(data_hash(p), os.stat(p).st_mtime_ns) for p in paths]
+    target = os.path.join(tmp, "out")
+    options = ["--scan"] if rng.random() < 0.4 else []
+    r = bcachefs.run("restore", "--json", *options, *secret(image_set, tmp), *paths, target, timeout=240)
+    assert [(data_hash(p), os.stat(p).st_mtime_ns) for p in paths] == before
+    assert r.status in (0, 1, 4), f"{r!r}"
+    if r.status == 1:
+        assert "bcachefs restore: " in r.err, f"{r!r}"
+        return
+    check_damaged(r, target, image_set, reference(image_set))
