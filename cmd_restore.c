@@ -603,7 +603,7 @@ static void check_usage(struct cmd_restore *t)
 		t->r.keep = TREE_KEEP_ALL & (geteuid() ? ~TREE_KEEP_owner : ~0);
 	t->r.paths = t->wanted.data;
 	t->r.nr_paths = t->wanted.nr;
- 	if (t->quiet)
+	if (t->quiet)
 		t->open.log = silence;
 	t->r.read_data = t->dry_run && !t->list;
 }

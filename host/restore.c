@@ -42,6 +42,7 @@ struct restore_link {
 	struct tree_dir *dir;
 	char *name;
 	bool made;
+	u8 quality; /* enum restore_quality */
 };
 
 struct restore_state {
@@ -406,6 +407,19 @@ static u8 quality_of(const struct restore_job *job)
 	return job->lost.nr || job->meta.notes.pos ? RESTORE_partial : RESTORE_intact;
 }
 
+/* What is amiss with a file holds for all of its names. */
+static void note_first(struct restore_job *job)
+{
+	struct printbuf path = PRINTBUF;
+
+	if (job->first->quality == RESTORE_partial || job->first->quality == RESTORE_lost) {
+		tree_path_to_text(&path, job->first->dir, job->first->name);
+		tree_note(&job->meta, "the same file as /%s, which is not whole",
+			  printbuf_str(&path));
+	}
+	printbuf_exit(&path);
+}
+
 static void count(struct restore *r, const struct restore_job *job, const struct restore_obj *obj)
 {
 	bool made = !job->err && !job->present;
@@ -445,7 +459,11 @@ static void job_report(struct restore_job *job)
 		tree_note(&job->meta, "left out: the target cannot hold a file of this type");
 	else if (job->err)
 		tree_note(&job->meta, "cannot be made: %s", strerror(-bch_err_class(job->err)));
+	if (obj.is_link)
+		note_first(job);
 	obj.quality = quality_of(job);
+	if (job->first && !obj.is_link)
+		job->first->quality = obj.quality;
 	if (job->kind == RESTORE_JOB_file && obj.quality < RESTORE_lost)
 		obj.restored = job->meta.size - min(job->bytes_lost, job->meta.size);
 	if (job->kind == RESTORE_JOB_enter) {

@@ -40,8 +40,7 @@ static void extents_lost(struct restore_job *job)
 
 	while (bch_btree_damage_next(job->r->c, BTREE_ID_extents, BTREE_DAMAGE_lost, pos, &r) &&
 	       r.start.inode == job->ino.inum && r.start.offset < job->meta.size >> 9) {
-		bool beyond = r.end.inode > job->ino.inum ||
-			      r.end.offset >= job->meta.size >> 9;
+		bool beyond = r.end.inode > job->ino.inum || r.end.offset >= job->meta.size >> 9;
 		u64 start = r.start.offset << 9;
 		u64 end = beyond ? job->meta.size : r.end.offset << 9;
 

@@ -51,7 +51,7 @@ struct restore_job {
 	/* Of files: */
 	DARRAY(struct restore_lost) lost;
 	u64 bytes_lost;
-	u8 shared_damage; /* enum btree_damage: of extents that it shares */
+	u8 shared_damage;		/* enum btree_damage: of extents that it shares */
 	DARRAY(struct tree_range) data; /* for streams */
 	void *content;			/* read ahead, for streams */
 	size_t content_len;

@@ -142,8 +142,7 @@ static void record_time(struct printbuf *pax, const char *key, struct timespec t
 		s = -s;
 	}
 	if (ns)
-		record(pax, key, text,
-		       scnprintf(text, sizeof(text), "%s%lld.%09lld", sign, s, ns));
+		record(pax, key, text, scnprintf(text, sizeof(text), "%s%lld.%09lld", sign, s, ns));
 	else
 		record(pax, key, text, scnprintf(text, sizeof(text), "%s%lld", sign, s));
 }
@@ -156,8 +155,8 @@ static void record_acl(struct printbuf *pax, const char *key, const u8 *acl, siz
 		const char *name;
 		bool id;
 	} tags[] = {
-		{0x01, "user", false},	{0x02, "user", true},  {0x04, "group", false},
-		{0x08, "group", true},	{0x10, "mask", false}, {0x20, "other", false},
+		{0x01, "user", false}, {0x02, "user", true},  {0x04, "group", false},
+		{0x08, "group", true}, {0x10, "mask", false}, {0x20, "other", false},
 	};
 	struct printbuf text = PRINTBUF;
 	size_t at, i;
@@ -251,8 +250,8 @@ struct member {
 	char type;
 	struct tree_meta *m;
 	const struct printbuf *path, *link;
-	u64 size;	/* of what follows the header */
-	bool sparse;	/* which begins with a map */
+	u64 size;    /* of what follows the header */
+	bool sparse; /* which begins with a map */
 	bool has_xattrs;
 };
 
@@ -298,7 +297,9 @@ static int put_member(struct to_tar *d, const struct member *o)
 	if (o->link)
 		copy(h.linkname, sizeof(h.linkname), printbuf_str(o->link));
 	octal(h.mode, sizeof(h.mode),
-	      keep & TREE_KEEP_mode ? m->mode & 07777 : S_ISDIR(m->mode) ? 0755 : 0644);
+	      keep & TREE_KEEP_mode ? m->mode & 07777 :
+	      S_ISDIR(m->mode)	    ? 0755 :
+				      0644);
 	octal(h.uid, sizeof(h.uid), min_t(u32, m->uid, OCTAL_ID_MAX));
 	octal(h.gid, sizeof(h.gid), min_t(u32, m->gid, OCTAL_ID_MAX));
 	octal(h.size, sizeof(h.size), min_t(u64, o->size, OCTAL_11_MAX));
