@@ -40,6 +40,7 @@ enum {
 	OPT_FORCE,
 	OPT_NO_JOURNAL,
 	OPT_SANITIZE,
+	OPT_SINGLE_REPLICA,
 	OPT_OUT_FORMAT,
 	OPT_NOEXCL,
 	OPT_PASSPHRASE_FILE,
@@ -55,7 +56,10 @@ static const struct cli_opt dump_opts[] = {
 			    "of the journal only buckets with entries to be replayed"},
 	[OPT_SANITIZE] = {"sanitize", 's', "[=WHAT]",
 			  "leave out contents: data (inline data, values of extended attributes), "
-			  "filenames (and names of extended attributes), or both"},
+			  "filenames (and names of extended attributes, labels and devices), or "
+			  "both"},
+	[OPT_SINGLE_REPLICA] = {"single-replica", 0, NULL,
+				"one copy of each btree node; pointers to others lead nowhere"},
 	[OPT_OUT_FORMAT] = {"format", 0, "FORMAT", "qcow2 or raw: sparse files, NAME.raw"},
 	[OPT_NOEXCL] = {"noexcl", 0, NULL, "accepted: devices are never opened exclusively"},
 	[OPT_PASSPHRASE_FILE] = {"passphrase_file", 0, "FILE",
@@ -113,6 +117,9 @@ static void parse_opt(struct dump_cmd *a, int opt, const char *value)
 		break;
 	case OPT_SANITIZE:
 		a->flags |= parse_sanitize(a->cmd, value);
+		break;
+	case OPT_SINGLE_REPLICA:
+		a->flags |= DUMP_SINGLE_REPLICA;
 		break;
 	case OPT_OUT_FORMAT:
 		a->raw = !strcmp(value, "raw");
@@ -264,8 +271,9 @@ static int run_dump(const struct cli_cmd *cmd, int argc, char **argv)
 		if (a->d.nr_left_out)
 			cli_error(
 				cmd,
-				"%s: parts of %llu nodes could not be sanitized and were left out",
-				a->c->name, a->d.nr_left_out);
+				"%s: parts of %llu nodes could not be understood and were left %s",
+				a->c->name, a->d.nr_left_out,
+				a->flags & DUMP_SANITIZE ? "out" : "as they are");
 		bch_dump_exit(&a->d);
 		bch_fs_close(a->c);
 	}

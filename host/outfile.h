@@ -1,4 +1,7 @@
-/* Files that appear whole or not at all: written under another name, renamed when complete. */
+/*
+ * Files that appear whole or not at all: written under another name, renamed when complete. SIGINT,
+ * SIGTERM and SIGHUP take those away that are not complete. Only one thread uses them.
+ */
 #ifndef _HOST_OUTFILE_H
 #define _HOST_OUTFILE_H
 
@@ -6,7 +9,8 @@
 
 struct outfile {
 	int fd;
-	char *path, *tmp; /* NULL: not open */
+	char *path, *tmp;     /* NULL: not open */
+	struct outfile *next; /* of those that are open */
 };
 
 /* Is there room for @path? 0; -EEXIST: it exists, or (@force) is not a regular file. */

@@ -1,12 +1,15 @@
 """dump and undump: the undumped image lists as the original does; sanitized ones tell no secrets."""
 import json
 import os
+import re
 import shutil
+import signal
 import subprocess
 
 import pytest
 
 from imagesets import BTREES, all_sets
+from mounts import secret
 from normalise import same
 
 SETS = {str(s): s for s in all_sets()}
@@ -196,3 +199,94 @@ def test_bad_qcow2_is_refused(bcachefs, images, tmp, damage, message):
 
 def test_undump_wants_the_suffix(bcachefs, tmp):
     assert "not a qcow2 image?" in bcachefs.run("undump", os.path.join(tmp, "x.img"), status=1).err
+
+
+# ---- One copy of each node ----
+
+def node_devices(bcachefs, words, btree):
+    """The devices of each node of a btree, as its pointer says."""
+    text = bcachefs.run("list", "-b", btree, "-m", "nodes", *words, status=0).out
+    return [re.findall(r"ptr: *(?:\S+ )?(\d+):", line) for line in text.splitlines() if " btree_ptr" in line]
+
+
+@pytest.mark.parametrize("name", ("multi3", "unclean2", "encwide"))
+@pytest.mark.parametrize("more", ((), ("--sanitize",)), ids=("plain", "sanitized"))
+def test_single_replica_has_one_copy_of_each_node(bcachefs, images, tmp, name, more):
+    s = image_set(name)
+    key = secret(s, tmp)
+    original = [*key, *images(s)]
+    whole = dump(bcachefs, tmp, original)
+    size = sum(map(os.path.getsize, whole))
+    packed = dump(bcachefs, tmp, original, "--single-replica", "-f", *more)
+    assert sum(map(os.path.getsize, packed)) < size
+    bcachefs.run("undump", *packed, status=0)
+    copy = [*key, *(p[:-6] for p in packed)]
+    for btree in ("extents", "inodes", "alloc", "snapshots"):
+        a, b = node_devices(bcachefs, original, btree), node_devices(bcachefs, copy, btree)
+        assert a and [len(x) for x in a] == [len(x) for x in b]
+        for before, after in zip(a, b):
+            assert after == [before[0], *["255"] * (len(before) - 1)]
+        expected, found = (re.sub(r"target \w+", "target", bcachefs.run("list", "-b", btree, *words, status=0).out)
+                           for words in (original, copy))
+        same(found, expected)
+
+
+# ---- The real tool ----
+
+CONSISTENT = ("basic", "multi3", "comp", "csum", "deep", "reflink", "tomb", "resized", "unclean1", "ec4")
+
+
+@pytest.mark.parametrize("name", CONSISTENT)
+# Names are not where their hash says once they are X.
+@pytest.mark.parametrize("args", ((), ("--sanitize=data",)), ids=("plain", "no-data"))
+def test_real_fsck_finds_in_the_undumped_image_what_it_finds_in_the_original(bcachefs, real_tool, copies, tmp, name, args):
+    s = image_set(name)
+    original = copies(s)
+    os.mkdir(os.path.join(tmp, "out"))
+    copy = undump(bcachefs, os.path.join(tmp, "out"), original, *args)
+    expected, found = (real_tool.run("fsck", "-n", "-f", *paths) for paths in (original, copy))
+    assert found.status == expected.status, (found, expected)
+
+
+@pytest.mark.parametrize("name", ("multi3", "unclean2"))
+def test_real_tool_lists_a_single_replica(bcachefs, real_tool, images, tmp, name):
+    copy = undump(bcachefs, tmp, images(image_set(name)), "--single-replica")
+    r = real_tool.run("list", "-b", "dirents", *copy)
+    assert r.status == 0, r
+    same(r.out, image_set(name).text("list/dirents.txt"))
+
+
+# ---- Labels ----
+
+def test_sanitized_image_has_no_labels(bcachefs, real_tool, tmp):
+    paths = [os.path.join(tmp, f"dev{i}") for i in range(3)]
+    for path in paths:
+        with open(path, "w") as f:
+            f.truncate(64 << 20)
+    bcachefs.run("format", "-L", "secret-fs", "--label=secret.one", paths[0], "--label=secret.two", paths[1],
+                 "--label=s", paths[2], status=0)
+    for more in ("--sanitize", "--sanitize=filenames"):
+        packed = dump(bcachefs, tmp, paths, more, "-f")
+        for image in packed:
+            with open(image, "rb") as f:
+                data = f.read()
+            assert not [w for w in (b"secret", b"one", b"two") if w in data]
+        bcachefs.run("undump", "-f", *packed, status=0)
+        r = bcachefs.run("show-super", packed[0][:-6], status=0)
+        assert re.search(r"^Label: +X{9}$", r.out, re.M)
+        labels = re.findall(r"^  Label: +(\S+)", r.out, re.M)
+        assert len(set(labels)) == 3 and all(re.fullmatch(r"[X\d.]+", x) for x in labels)
+        assert real_tool.run("show-super", packed[0][:-6]).status == 0
+
+
+# ---- Cut short ----
+
+@pytest.mark.parametrize("sig", (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
+def test_nothing_is_left_of_a_dump_that_is_killed(bcachefs, images, tmp, sig):
+    p = subprocess.Popen([bcachefs.path, "dump", "-o", os.path.join(tmp, "d"), *images(image_set("deep"))],
+                         stderr=subprocess.DEVNULL)
+    while p.poll() is None and not os.listdir(tmp):
+        pass
+    p.send_signal(sig)
+    assert p.wait() == -sig
+    assert not os.listdir(tmp)

@@ -49,7 +49,7 @@ static int add_supers(struct bch_dump *d, struct bch_dev *ca)
 	const struct bch_sb *sb = ca->sb->sb;
 	const struct bch_sb_layout *l = &sb->layout;
 	u64 bytes = round_up(sb_bytes(sb), 512UL);
-	int ret = add_piece(d, ca, DUMP_SUPER, BCH_SB_LAYOUT_SECTOR << 9, 512);
+	int ret = add_piece(d, ca, DUMP_LAYOUT, BCH_SB_LAYOUT_SECTOR << 9, 512);
 
 	for (unsigned i = 0; i < min_t(unsigned, l->nr_superblocks, BCH_SB_LAYOUT_NR) && !ret;
 	     i++) {
@@ -91,9 +91,12 @@ static int add_node(struct bch_dump *d, struct bkey_view k)
 	{
 		struct bch_dev *ca = bch_dev(d->c, EXTENT_PTR_DEV(ptr));
 
-		if (bch_dev_online(ca) && !ret)
-			ret = add_piece(d, ca, DUMP_NODE, (u64)EXTENT_PTR_OFFSET(ptr) << 9,
-					bch_node_bytes(d->c));
+		if (!bch_dev_online(ca) || ret)
+			continue;
+		ret = add_piece(d, ca, DUMP_NODE, (u64)EXTENT_PTR_OFFSET(ptr) << 9,
+				bch_node_bytes(d->c));
+		if (d->flags & DUMP_SINGLE_REPLICA)
+			break;
 	}
 	return ret;
 }
@@ -218,7 +221,7 @@ struct dump_stream {
 	const struct dump_piece *low, *end; /* pieces not yet passed */
 	u8 *window;
 	size_t window_bytes;
-	/* Sanitizing: the last piece that was read. */
+	/* Editing: the last piece that was read. */
 	const struct dump_piece *cached;
 	u8 *piece;
 	size_t piece_bytes;
@@ -261,13 +264,13 @@ static int cache_piece(struct dump_stream *s, const struct dump_piece *p)
 		s->piece_bytes = bytes;
 	}
 	read_range(s, p->start, s->piece, bytes);
-	bch_dump_sanitize(s->d, p, s->piece);
+	bch_dump_edit(s->d, p, s->piece);
 	s->cached = p;
 	return 0;
 }
 
 /* The window from pieces alone. */
-static int fill_sanitized(struct dump_stream *s, u64 at, size_t bytes)
+static int fill_edited(struct dump_stream *s, u64 at, size_t bytes)
 {
 	memset(s->window, 0, bytes);
 	while (s->low < s->end && s->low->end <= at)
@@ -293,8 +296,8 @@ static int stream_range(struct dump_stream *s, u64 start, u64 end, bch_dump_emit
 	for (u64 at = start; at < end && !ret; at += s->window_bytes) {
 		size_t bytes = min_t(u64, s->window_bytes, end - at);
 
-		if (s->d->flags & DUMP_SANITIZE)
-			ret = fill_sanitized(s, at, bytes);
+		if (s->d->flags & DUMP_EDIT)
+			ret = fill_edited(s, at, bytes);
 		else
 			read_range(s, at, s->window, bytes);
 		ret = ret ?: emit(arg, at, s->window, bytes);

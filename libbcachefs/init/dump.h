@@ -11,13 +11,18 @@
 
 enum bch_dump_flags {
 	DUMP_NO_OLD_JOURNAL = 1U << 0, /* of the journal only buckets with dirty entries */
-	DUMP_SANITIZE_NAMES = 1U << 1, /* names of files and of extended attributes become X */
+	/* Names of files, of extended attributes, of labels and devices become X. */
+	DUMP_SANITIZE_NAMES = 1U << 1,
 	/* Inline data becomes zeros, values of extended attributes become X; but not ACLs. */
 	DUMP_SANITIZE_DATA = 1U << 2,
+	/* One copy of each node; the other pointers lead to no device. */
+	DUMP_SINGLE_REPLICA = 1U << 3,
 };
 #define DUMP_SANITIZE (DUMP_SANITIZE_NAMES | DUMP_SANITIZE_DATA)
+#define DUMP_EDIT     (DUMP_SANITIZE | DUMP_SINGLE_REPLICA)
 
 enum dump_kind {
+	DUMP_LAYOUT,
 	DUMP_SUPER,
 	DUMP_JOURNAL, /* one bucket */
 	DUMP_NODE,
@@ -52,11 +57,11 @@ typedef int (*bch_dump_emit)(void *arg, u64 offset, const void *buf, size_t byte
 
 /*
  * Give all of member @ca to @emit. Sectors that cannot be read are zeros, told and counted; so is
- * what lies behind the end of the device. Sanitized dumps hold nothing around the pieces.
+ * what lies behind the end of the device. Edited dumps hold nothing around the pieces.
  */
 int bch_dump_stream(struct bch_dump *d, struct bch_dev *ca, bch_dump_emit emit, void *arg);
 
-/* Blank in place what is in @buf, the whole of @p (init/dump_sanitize.c). */
-void bch_dump_sanitize(struct bch_dump *d, const struct dump_piece *p, u8 *buf);
+/* Change in place what is in @buf, the whole of @p (init/dump_edit.c). */
+void bch_dump_edit(struct bch_dump *d, const struct dump_piece *p, u8 *buf);
 
 #endif
