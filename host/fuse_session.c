@@ -14,7 +14,6 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <dirent.h>
-#include <stdlib.h>
 #include <sys/sysmacros.h>
 #include "alloc/usage.h"
 #include "data/read.h"
@@ -29,7 +28,6 @@
 #define INO_UNKNOWN   0xffffffff
 #define READAHEAD_MAX (4U << 20)
 #define REQUEST_MAX   (1U << 20)
-#define BUFFER_ALIGN  4096
 #define COOKIE_DOT    1 /* cookies of real entries are larger than 2 */
 #define COOKIE_DOTDOT 2
 
@@ -38,6 +36,7 @@ struct session {
 	struct fuse_nodes nodes;
 	struct fuse_node *root;
 	struct statvfs statfs;
+	bool single_thread;
 	/* Reads on their way; the session ends when there are none. */
 	pthread_mutex_t lock;
 	pthread_cond_t idle;
@@ -359,7 +358,7 @@ static void read_done(struct bch_read *r)
 		fuse_reply_buf(op->req, r->buf, r->len);
 	}
 	printbuf_exit(&r->why);
-	free(r->buf);
+	kvfree(r->buf);
 	kfree(op);
 	reads_add(s, -1);
 }
@@ -377,7 +376,9 @@ static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 	}
 	op = kzalloc(sizeof(*op), GFP_KERNEL);
 	size = min_t(u64, size, node->u.bi_size - off);
-	if (!op || posix_memalign(&op->r.buf, BUFFER_ALIGN, round_up(size, BUFFER_ALIGN))) {
+	if (op)
+		op->r.buf = kvmalloc(size, GFP_KERNEL);
+	if (!op || !op->r.buf) {
 		kfree(op);
 		fuse_reply_err(req, ENOMEM);
 		return;
@@ -389,6 +390,7 @@ static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 	op->r.offset = off;
 	op->r.len = size;
 	op->r.done = read_done;
+	op->r.may_block = !s->single_thread;
 	reads_add(s, 1);
 	bch_read_submit(&op->r);
 }
@@ -618,6 +620,7 @@ int host_fuse_run(const struct host_fuse_args *args)
 {
 	struct session s = {
 		.c = args->c,
+		.single_thread = args->single_thread,
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 		.idle = PTHREAD_COND_INITIALIZER,
 	};

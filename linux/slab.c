@@ -1,9 +1,9 @@
 /* Memory: what is not inline in <linux/slab.h>, caches of objects, pools with a reserve. */
-#include <malloc.h>
 #include <linux/atomic.h>
 #include <linux/errno.h>
 #include <linux/kernel.h>
 #include <linux/mempool.h>
+#include <linux/pages.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
@@ -50,31 +50,31 @@ bool kmalloc_should_fail(gfp_t flags)
 	return left == 0 || (left < 0 && READ_ONCE(kmalloc_fail.for_ever));
 }
 
-/*
- * Buffers for I/O come and go by the thousand. The C library would map and unmap each, and fault in
- * its pages each time, which costs more than to fill them: it is told to keep some memory.
- */
-#define MAP_ABOVE  (32 << 20)
-#define KEEP_BYTES (64 << 20)
-
-static void __attribute__((constructor)) malloc_keep_buffers(void)
-{
-	mallopt(M_MMAP_THRESHOLD, MAP_ABOVE);
-	mallopt(M_TRIM_THRESHOLD, KEEP_BYTES);
-	mallopt(M_TOP_PAD, 1 << 20);
-}
-
 void *kvmalloc(size_t size, gfp_t flags)
 {
 	void *p;
 
 	if (size < PAGE_SIZE)
 		return kmalloc(size, flags);
-	if (size > KMALLOC_MAX_SIZE || kmalloc_fails(flags) || posix_memalign(&p, PAGE_SIZE, size))
+	if (size > KMALLOC_MAX_SIZE || kmalloc_fails(flags))
+		return NULL;
+	p = pages_alloc(size);
+	if (!p && posix_memalign(&p, PAGE_SIZE, size))
 		return NULL;
 	if (flags & __GFP_ZERO)
 		memset(p, 0, size);
 	return p;
+}
+
+void *krealloc_pages(void *p, size_t size, gfp_t flags)
+{
+	void *n = kvmalloc(size, flags);
+
+	if (!n)
+		return NULL;
+	memcpy(n, p, min(size, pages_size(p)));
+	pages_free(p);
+	return n;
 }
 
 void kfree_sensitive_len(void *p, size_t len)

@@ -1,6 +1,7 @@
 /*
- * Memory. All of it comes from malloc(); kfree() takes what any function here gave. kvmalloc() of a
- * page or more is aligned to a page, so that devices can transfer to it directly.
+ * Memory, from malloc() or, for kvmalloc(), from <linux/pages.h>; kfree() takes what any function
+ * here gave. kvmalloc() of a page or more is aligned to a page, so that devices can transfer to it
+ * directly.
  *
  * For tests, kmalloc_fail_after(n) makes the n-th allocation from now fail, 1 the next, and
  * kmalloc_fail_from(n) all from the n-th on, until either is called with 0. Those with __GFP_NOFAIL
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <linux/gfp.h>
 #include <linux/overflow.h>
+#include <linux/pages.h>
 #include <linux/types.h>
 
 #define KMALLOC_MAX_SIZE (SIZE_MAX / 2)
@@ -50,13 +52,25 @@ static inline void *kcalloc(size_t n, size_t size, gfp_t flags)
 	return kzalloc(array_size(n, size), flags);
 }
 
+static inline void kfree(const void *p)
+{
+	if (unlikely(is_pages_block(p)))
+		pages_free((void *)p);
+	else
+		free((void *)p);
+}
+
+void *krealloc_pages(void *p, size_t size, gfp_t flags);
+
 /* What is added is not zeroed. @size 0 frees, and gives NULL. */
 static inline void *krealloc(const void *p, size_t size, gfp_t flags)
 {
 	if (!size) {
-		free((void *)p);
+		kfree(p);
 		return NULL;
 	}
+	if (unlikely(is_pages_block(p)))
+		return krealloc_pages((void *)p, size, flags);
 	if (unlikely(size > KMALLOC_MAX_SIZE) || kmalloc_fails(flags))
 		return NULL;
 	return realloc((void *)p, size);
@@ -65,11 +79,6 @@ static inline void *krealloc(const void *p, size_t size, gfp_t flags)
 static inline void *krealloc_array(const void *p, size_t n, size_t size, gfp_t flags)
 {
 	return krealloc(p, array_size(n, size), flags);
-}
-
-static inline void kfree(const void *p)
-{
-	free((void *)p);
 }
 
 /* Overwrite @len bytes, then free: for keys. */

@@ -8,6 +8,7 @@
 
 struct bch_data {
 	struct workqueue_struct *wq;
+	struct read_cache *decoded;
 	/* Path of an inode for messages; set by the floor that knows. */
 	void (*path_to_text)(struct printbuf *out, struct bch_fs *c, u32 snapshot, u64 inum);
 	u64 latency_ns[BCH_MAX_DEVS + 1]; /* of reads, average */

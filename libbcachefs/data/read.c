@@ -13,6 +13,7 @@
 #include "btree/iter.h"
 #include "data/compress.h"
 #include "data/data.h"
+#include "data/read_cache.h"
 #include "format/errcode.h"
 #include "format/reflink.h"
 #include "format/sb.h"
@@ -35,6 +36,7 @@ struct request {
 	struct bch_read *r;
 	int pieces; /* not yet done, and one for the submitter */
 	int failed;
+	struct piece *own; /* the submitter does this one itself */
 };
 
 int bch_data_init(struct bch_fs *c)
@@ -43,7 +45,8 @@ int bch_data_init(struct bch_fs *c)
 	if (!c->data)
 		return -ENOMEM;
 	c->data->wq = alloc_workqueue("bcachefs-read", WQ_UNBOUND, READ_THREADS);
-	return c->data->wq ? 0 : -ENOMEM;
+	c->data->decoded = bch_read_cache_new();
+	return c->data->wq && c->data->decoded ? 0 : -ENOMEM;
 }
 
 void bch_data_exit(struct bch_fs *c)
@@ -52,6 +55,7 @@ void bch_data_exit(struct bch_fs *c)
 		return;
 	if (c->data->wq)
 		destroy_workqueue(c->data->wq);
+	bch_read_cache_free(c->data->decoded);
 	kfree(c->data);
 	c->data = NULL;
 }
@@ -100,32 +104,51 @@ static u64 ptr_cost(struct bch_fs *c, const struct extent_ptr *p)
 	return __atomic_load_n(&c->data->latency_ns[p->dev], __ATOMIC_RELAXED);
 }
 
-/* The part of the decoded extent at @buf that the piece wants. */
-static int piece_copy_decoded(struct piece *piece, const struct extent_ptr *p, const u8 *buf)
+/* Bytes that the crc of @p covers, decoded; 0: more than can be. */
+static size_t ptr_decoded_bytes(const struct extent_ptr *p)
 {
-	size_t live = ((size_t)p->crc.offset << 9) + piece->skip, whole;
-	u8 *plain;
-	int ret;
+	u32 sectors = extent_crc_is_compressed(&p->crc) ? p->crc.uncompressed_size :
+							  p->crc.compressed_size;
 
-	if (!extent_crc_is_compressed(&p->crc)) {
-		memcpy(piece->dst, buf + live, piece->len);
-		return 0;
+	return sectors <= ENCODED_MAX_SECTORS ? (size_t)sectors << 9 : 0;
+}
+
+/* Where in it the piece begins. */
+static size_t piece_at(const struct piece *piece, const struct extent_ptr *p)
+{
+	return ((size_t)p->crc.offset << 9) + piece->skip;
+}
+
+/*
+ * The part of the extent that the piece wants. @buf, which is given up, has what is on disk,
+ * checked and in plain text.
+ */
+static int piece_copy_decoded(struct piece *piece, const struct extent_ptr *p, u8 *buf)
+{
+	size_t whole = ptr_decoded_bytes(p), stored = (size_t)p->crc.compressed_size << 9;
+	size_t at = piece_at(piece, p);
+	u8 *plain = buf;
+	int ret = 0;
+
+	if (!whole || at + piece->len > whole)
+		ret = -EIO;
+	else if (extent_crc_is_compressed(&p->crc)) {
+		bool all = piece->len == whole;
+
+		plain = all ? piece->dst : kvmalloc(whole, GFP_KERNEL);
+		ret = plain ? bch_decompress(p->crc.compression_type, plain, whole, buf, stored) :
+			      -ENOMEM;
+		kvfree(buf);
+		if (all)
+			return ret;
 	}
-	whole = (size_t)p->crc.uncompressed_size << 9;
-	if (p->crc.uncompressed_size > ENCODED_MAX_SECTORS)
-		return -EIO;
-	if (!live && piece->len == whole)
-		return bch_decompress(p->crc.compression_type, piece->dst, whole, buf,
-				      (size_t)p->crc.compressed_size << 9);
-	plain = kvmalloc(whole, GFP_KERNEL);
-	if (!plain)
-		return -ENOMEM;
-	ret = bch_decompress(p->crc.compression_type, plain, whole, buf,
-			     (size_t)p->crc.compressed_size << 9);
-	if (!ret)
-		memcpy(piece->dst, plain + live, piece->len);
-	kvfree(plain);
-	return ret;
+	if (ret) {
+		kvfree(plain);
+		return ret;
+	}
+	memcpy(piece->dst, plain + at, piece->len);
+	bch_read_cache_put(piece->req->r->c->data->decoded, p, plain, whole);
+	return 0;
 }
 
 /* A pointer without checksum and compression: just the sectors wanted. */
@@ -156,18 +179,19 @@ static bool piece_is_whole(const struct piece *piece, const struct extent_ptr *p
 	       piece->len == (size_t)p->crc.compressed_size << 9;
 }
 
-static int piece_try(struct piece *piece, const struct extent_ptr *p, bool reconstruct)
+/* An extent with checksum, compression or both: all of it is needed. */
+static int piece_read_encoded(struct piece *piece, const struct extent_ptr *p, bool reconstruct)
 {
 	struct bch_fs *c = piece->req->r->c;
 	struct bkey_view k = bkey_i_view(piece->k);
-	bool encoded = extent_crc_is_encoded(&p->crc), whole = piece_is_whole(piece, p);
-	size_t bytes = (size_t)(encoded ? p->crc.compressed_size : p->crc.live_size) << 9;
-	struct extent_ptr at_live = *p;
+	size_t bytes = (size_t)p->crc.compressed_size << 9;
+	bool whole = piece_is_whole(piece, p);
 	u8 *buf;
 	int ret;
 
-	if (!encoded && !reconstruct)
-		return piece_read_plain(piece, p);
+	if (!whole &&
+	    bch_read_cache_get(c->data->decoded, p, piece_at(piece, p), piece->dst, piece->len))
+		return 0;
 	buf = whole ? piece->dst : kvmalloc(bytes, GFP_KERNEL);
 	if (!buf)
 		return -ENOMEM;
@@ -175,14 +199,37 @@ static int piece_try(struct piece *piece, const struct extent_ptr *p, bool recon
 			    bch_extent_ptr_read(c, k, p, buf);
 	if (!ret)
 		bch_extent_decrypt(c, k.k, &p->crc, buf, 0, bytes);
-	/* Without a checksum the live part alone was read. */
-	if (!encoded)
-		at_live.crc.offset = 0;
-	if (!ret && !whole)
-		ret = piece_copy_decoded(piece, &at_live, buf);
-	if (!whole)
+	if (whole)
+		return ret;
+	if (ret) {
 		kvfree(buf);
+		return ret;
+	}
+	return piece_copy_decoded(piece, p, buf);
+}
+
+/* Without a checksum the live part alone is made anew. */
+static int piece_reconstruct_plain(struct piece *piece, const struct extent_ptr *p)
+{
+	struct bch_fs *c = piece->req->r->c;
+	size_t bytes = (size_t)p->crc.live_size << 9;
+	u8 *buf = kvmalloc(bytes, GFP_KERNEL);
+	int ret;
+
+	if (!buf)
+		return -ENOMEM;
+	ret = bch_extent_ptr_reconstruct(c, bkey_i_view(piece->k), p, buf);
+	if (!ret)
+		memcpy(piece->dst, buf + piece->skip, piece->len);
+	kvfree(buf);
 	return ret;
+}
+
+static int piece_try(struct piece *piece, const struct extent_ptr *p, bool reconstruct)
+{
+	if (extent_crc_is_encoded(&p->crc))
+		return piece_read_encoded(piece, p, reconstruct);
+	return reconstruct ? piece_reconstruct_plain(piece, p) : piece_read_plain(piece, p);
 }
 
 struct tries {
@@ -307,7 +354,10 @@ static int piece_queue(struct request *req, struct bkey_view k, u64 file_offset,
 	};
 	INIT_WORK(&piece->work, piece_work);
 	__atomic_add_fetch(&req->pieces, 1, __ATOMIC_RELAXED);
-	queue_work(req->r->c->data->wq, &piece->work);
+	if (req->r->may_block)
+		swap(piece, req->own);
+	if (piece)
+		queue_work(req->r->c->data->wq, &piece->work);
 	return 0;
 }
 
@@ -431,6 +481,8 @@ void bch_read_submit(struct bch_read *r)
 	ret = request_walk(req);
 	if (ret && request_fail(req, ret == -ENOMEM ? -ENOMEM : -EIO))
 		prt_str(&r->why, bch_err_str(ret));
+	if (req->own)
+		piece_work(&req->own->work);
 	request_put(req);
 }
 
@@ -445,6 +497,7 @@ int bch_read_wait(struct bch_read *r)
 
 	r->done = read_wait_done;
 	r->private = &done;
+	r->may_block = true;
 	bch_read_submit(r);
 	wait_for_completion(&done);
 	return r->err;

@@ -29,7 +29,8 @@ struct bch_read {
 	size_t len;
 	void *buf;
 	void (*done)(struct bch_read *r);
-	void *private; /* of the caller */
+	void *private;	/* of the caller */
+	bool may_block; /* the submitting thread may do the last piece itself */
 
 	int err;
 	struct printbuf why; /* freed by the caller */
