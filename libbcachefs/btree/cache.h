@@ -59,7 +59,8 @@ void bch_btree_node_unpin(struct bch_fs *c, struct btree *b);
 
 /*
  * A node without keys of all positions that is in no table: a leaf for roots of btrees that have
- * none; of a higher level for those whose children are only in the overlay. Destroy with bch_btree_node_free(). NULL without memory.
+ * none; of a higher level for those whose children are only in the overlay. Destroy with
+ * bch_btree_node_free(). NULL without memory.
  */
 struct btree *bch_btree_node_alloc_fake(struct bch_fs *c, unsigned id, unsigned level);
 void bch_btree_node_free(struct btree *b);

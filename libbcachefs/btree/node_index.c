@@ -48,11 +48,10 @@ static int cmp_replicas(const void *_l, const void *_r)
 {
 	const struct found_node *l = _l, *r = _r;
 
-	return cmp_identity(l, r)		       ?:
-		       bch_found_node_cmp_age(r, l)    ?:
-		       cmp_flag(r, l, FOUND_NODE_torn) ?:
-		       (int)l->devs[0] - r->devs[0]    ?:
-							 u64_cmp(l->sectors_at[0], r->sectors_at[0]);
+	int cmp = cmp_identity(l, r) ?: bch_found_node_cmp_age(r, l);
+
+	cmp = cmp ?: cmp_flag(r, l, FOUND_NODE_torn) ?: (int)l->devs[0] - r->devs[0];
+	return cmp ?: u64_cmp(l->sectors_at[0], r->sectors_at[0]);
 }
 
 static int cmp_place(const void *_l, const void *_r)

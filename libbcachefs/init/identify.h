@@ -8,9 +8,9 @@
 #include "sb/super.h"
 
 /*
- * Match @nr devices with the missing members of @c, whose journal has been read: by btree nodes that
- * lie where pointers say, then by checksums of data, and the last one by its size. slots[i]: of
- * device i, or -1. What is read on the way is not told. 0 or -ENOMEM.
+ * Match @nr devices with the missing members of @c, whose journal has been read: by btree nodes
+ * that lie where pointers say, then by checksums of data, and the last one by its size. slots[i]:
+ * of device i, or -1. What is read on the way is not told. 0 or -ENOMEM.
  */
 int bch_identify_devices(struct bch_fs *c, struct block_device *const *bdevs, unsigned nr,
 			 int *slots);

@@ -295,8 +295,8 @@ static int fs_start(struct bch_fs *c, const struct bch_open_args *args, struct c
 }
 
 /*
- * Read the superblocks. With salvage, devices without one come last, *@nr_good says where, and those
- * that cannot be opened are left out of *@nr.
+ * Read the superblocks. With salvage, devices without one come last, *@nr_good says where, and
+ * those that cannot be opened are left out of *@nr.
  */
 static int candidates_read(struct bch_fs *c, struct candidate *devs, unsigned *nr,
 			   unsigned *nr_good, const struct bch_open_args *args,
