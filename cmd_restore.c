@@ -21,6 +21,7 @@
 #include "fs/snapshots.h"
 #include "host/probe.h"
 #include "host/restore.h"
+#include "journal/rewind.h"
 #include "sb/opts.h"
 
 #define RESTORE_EXIT_INCOMPLETE 4
@@ -31,6 +32,7 @@ struct cmd_restore {
 	struct restore r;
 	struct cli_paths paths; /* of devices */
 	struct bch_open_args open;
+	struct bch_rewind rewind;
 	DARRAY(const char *) wanted;
 	const char *target; /* NULL: none needed */
 	const char *subvol; /* number or path, or NULL */
@@ -384,6 +386,22 @@ static int open_target(struct cmd_restore *t)
 	return t->r.out ? 0 : -EINVAL;
 }
 
+static void tell_rewind(struct cmd_restore *t)
+{
+	struct printbuf out = PRINTBUF;
+
+	if (!t->open.rewind || t->quiet)
+		return;
+	prt_printf(&out, "the state after journal seq %llu", t->rewind.seq);
+	if (t->rewind.reached_time) {
+		prt_str(&out, " of ");
+		prt_date(&out, t->rewind.reached_time);
+	}
+	prt_printf(&out, " (the newest is %llu)", t->rewind.newest);
+	fprintf(stderr, "%s\n", printbuf_str(&out));
+	printbuf_exit(&out);
+}
+
 static int restore(struct cmd_restore *t)
 {
 	struct restore *r = &t->r;
@@ -408,6 +426,7 @@ static int restore(struct cmd_restore *t)
 		cli_progress_start(&t->progress, t->dry_run ? "reading" : "restore",
 				   t->force_progress);
 	estimate(t);
+	tell_rewind(t);
 	if (t->json)
 		json_head(t);
 	ret = restore_run(r);
@@ -437,6 +456,8 @@ enum {
 	OPT_PATH,
 	OPT_SUBVOLUME,
 	OPT_ALL_SUBVOLUMES,
+	OPT_AT_SEQ,
+	OPT_AT_TIME,
 	OPT_DRY_RUN,
 	OPT_LIST,
 	OPT_XATTR,
@@ -466,6 +487,9 @@ static const struct cli_opt restore_opts[] = {
 	[OPT_SUBVOLUME] = {"subvolume", 'S', "ID|PATH", "this subvolume instead of the root's"},
 	[OPT_ALL_SUBVOLUMES] = {"all-subvolumes", 'A', NULL,
 				"every subvolume and snapshot, each as DIR/subvol-ID"},
+	[OPT_AT_SEQ] = {"at-seq", 0, "N", "the state after journal entry N"},
+	[OPT_AT_TIME] = {"at-time", 0, "TIME",
+			 "the state at TIME: YYYY-MM-DD[ HH:MM[:SS]] or @SECONDS since the epoch"},
 	[OPT_DRY_RUN] = {"dry-run", 'n', NULL,
 			 "read and check everything, list it, and write nothing"},
 	[OPT_LIST] = {"list", 'l', NULL, "list what would be restored, without reading any data"},
@@ -519,6 +543,36 @@ static void parse_fill(struct cmd_restore *t, const char *value)
 		cli_usage_error(t->cmd, "--fill is 'zeros' or 'pattern', not '%s'", value);
 }
 
+static void parse_at_seq(struct cmd_restore *t, const char *value)
+{
+	char *end;
+
+	t->rewind = (struct bch_rewind){.seq = strtoull(value, &end, 10)};
+	if (*end || end == value)
+		cli_usage_error(t->cmd, "'%s' is not the number of a journal entry", value);
+	t->open.rewind = &t->rewind;
+}
+
+static void parse_at_time(struct cmd_restore *t, const char *value)
+{
+	static const char *const forms[] = {"%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S",
+					    "%Y-%m-%d %H:%M", "%Y-%m-%d", "@%s"};
+	unsigned i;
+
+	t->rewind = (struct bch_rewind){.by_time = true};
+	for (i = 0; i < ARRAY_SIZE(forms); i++) {
+		struct tm tm = {.tm_isdst = -1};
+		const char *end = strptime(value, forms[i], &tm);
+
+		if (!end || *end)
+			continue;
+		t->rewind.time = mktime(&tm);
+		t->open.rewind = &t->rewind;
+		return;
+	}
+	cli_usage_error(t->cmd, "'%s' is not a time", value);
+}
+
 static void parse_value(struct cmd_restore *t, int opt, const char *value)
 {
 	switch (opt) {
@@ -544,6 +598,12 @@ static void parse_value(struct cmd_restore *t, int opt, const char *value)
 	case OPT_MEMORY:
 		if (bch_parse_size(value, &t->open.memory))
 			cli_usage_error(t->cmd, "'%s' is not a size", value);
+		break;
+	case OPT_AT_SEQ:
+		parse_at_seq(t, value);
+		break;
+	case OPT_AT_TIME:
+		parse_at_time(t, value);
 		break;
 	case OPT_SCAN:
 		t->open.scan = BCH_SCAN_if_needed;
@@ -665,6 +725,11 @@ const struct cli_cmd cmd_restore = {
 		"modification time, so that --resume tries it again. A file whose inode is lost is "
 		"named NAME.missing-inode. Names that cannot be in a directory are escaped as %XX; "
 		"nothing is ever written outside of DIR.\n"
+		"\n"
+		"With --at-seq or --at-time the files are those of an earlier moment, as long as "
+		"the journal reaches back to it: what later transactions changed is undone in "
+		"memory. Space may have been used again since; the checksums decide what can still "
+		"be read.\n"
 		"\n"
 		"The exit status is 0 when everything was restored, 4 when something is missing, 1 "
 		"when the filesystem cannot be opened or for wrong usage.",

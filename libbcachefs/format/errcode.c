@@ -70,6 +70,7 @@ static const struct {
 	 "a passphrase is needed: give it on standard input, by --passphrase_file, or run "
 	 "'bcachefs unlock' first"},
 	{BCH_ERR_incorrect_passphrase, "incorrect passphrase"},
+	{BCH_ERR_journal_rewind, "the journal does not reach back so far"},
 	{BCH_ERR_journal_read_empty,
 	 "was not shut down, and its journal holds no entry that could be replayed"},
 	{BCH_ERR_jset_unsupported_version, "its journal was written by a newer major version"},

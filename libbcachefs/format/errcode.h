@@ -90,7 +90,8 @@
 	x(EIO, stripe_reconstruct)			\
 	x(EINVAL, journal_entry_bad)			\
 	x(EINVAL, jset_unsupported_version)		\
-	x(EINVAL, journal_read_empty)
+	x(EINVAL, journal_read_empty)			\
+	x(EINVAL, journal_rewind)
 
 enum bch_errcode {
 	BCH_ERR_START = 2048,

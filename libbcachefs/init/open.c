@@ -22,6 +22,7 @@
 #include "journal/clean.h"
 #include "journal/journal.h"
 #include "journal/recover.h"
+#include "journal/rewind.h"
 #include "sb/members.h"
 #include "sb/super.h"
 
@@ -197,7 +198,8 @@ static int journal_recover(struct bch_fs *c, const struct bch_open_args *args, b
 {
 	struct bch_journal_recover_args recover = {
 		.journal_only = args->journal_only,
-		.read_all = args->read_entire_journal || (args->salvage && args->scan),
+		.read_all = args->read_entire_journal || args->rewind ||
+			    (args->salvage && args->scan),
 		.no_overlay = args->no_journal,
 	};
 	int ret = bch_journal_recover_ro(c, &recover);
@@ -272,6 +274,17 @@ out:
 }
 
 /* @lost: devices without a superblock. */
+static int rewind_to(struct bch_fs *c, struct bch_rewind *r, struct printbuf *err)
+{
+	int ret;
+
+	prt_printf(err, "%s: ", c->name);
+	ret = bch_journal_rewind(c, r, err);
+	if (!ret)
+		printbuf_reset(err);
+	return ret;
+}
+
 static int fs_start(struct bch_fs *c, const struct bch_open_args *args, struct candidate *lost,
 		    unsigned nr_lost, struct printbuf *err)
 {
@@ -289,6 +302,8 @@ static int fs_start(struct bch_fs *c, const struct bch_open_args *args, struct c
 	}
 	if (!ret && args->salvage && !args->journal_only)
 		ret = bch_salvage_btrees(c, args, journal_lost);
+	if (!ret && args->rewind)
+		ret = rewind_to(c, args->rewind, err);
 	if (ret && !err->pos)
 		prt_printf(err, "%s: %s", c->name, bch_err_sentence(ret));
 	return ret;

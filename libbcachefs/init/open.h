@@ -16,6 +16,8 @@ enum bch_open_scan {
 	BCH_SCAN_always,
 };
 
+struct bch_rewind;
+
 struct bch_open_args {
 	bool degraded;	    /* open though members are missing, if no data is lost */
 	bool very_degraded; /* ... even if data is lost */
@@ -36,6 +38,7 @@ struct bch_open_args {
 	void (*scan_progress)(struct bch_fs *c, u64 done, u64 total, void *arg);
 	void *scan_progress_arg;
 	const volatile bool *cancel; /* NULL, or: the scan ends with -EINTR once it is true */
+	struct bch_rewind *rewind;   /* NULL, or: go back to an earlier state (journal/rewind.h) */
 	u64 memory;		     /* bytes for the node cache; 0: default */
 	/*
 	 * Asked for the master key of an encrypted filesystem; 0 or a negative error. NULL: the
