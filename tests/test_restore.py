@@ -462,3 +462,73 @@ def test_damage_is_named(bcachefs, images, reference, tmp, seed):
         assert "bcachefs restore: " in r.err, f"{r!r}"
         return
     check_damaged(r, target, image_set, reference(image_set))
+
+
+# ---- Earlier states ----
+
+AGAIN = r"""
+set -e
+seq() { sed -n 's/^seq:[^0-9]*\([0-9]*\).*/\1/p' /sys/fs/bcachefs/*/internal/journal_debug | head -1; }
+manifest() { sync; python3 /in/manifest.py /mnt >/out/manifest$1; date +%s >/out/time$1; seq >/out/seq$1; sleep 2; }
+mount -t bcachefs /dev/d0 /mnt
+mkdir /mnt/a /mnt/a/b
+for i in 1 2 3 4 5 6 7 8; do head -c $((i * 30000)) /dev/urandom >/mnt/a/f$i; done
+ln /mnt/a/f1 /mnt/a/b/link; ln -s f2 /mnt/a/symlink; cp --reflink=always /mnt/a/f8 /mnt/a/clone
+setfattr -n user.x -v one /mnt/a/f3
+manifest 1
+dd if=/dev/urandom of=/mnt/a/f8 bs=4096 seek=3 count=5 conv=notrunc 2>/dev/null
+dd if=/dev/zero of=/mnt/a/clone bs=4096 seek=9 count=2 conv=notrunc 2>/dev/null
+rm /mnt/a/f4; mv /mnt/a/f5 /mnt/a/b/moved; truncate -s 1000 /mnt/a/f7; setfattr -n user.x -v two /mnt/a/f3
+mkdir /mnt/c; echo new >/mnt/c/new
+manifest 2
+rm -r /mnt/a; bcachefs subvolume create /mnt/sv; echo sub >/mnt/sv/file
+manifest 3
+"""
+
+
+@pytest.mark.xdist_group("vm")
+@pytest.mark.parametrize("ending", ["umount /mnt", "power-cut 0"])
+def test_earlier_states_of_a_real_filesystem(bcachefs, real_tool, vm, tmp, ending):
+    def fresh():
+        image = os.path.join(tmp, "dev0.img")
+        with open(image, "wb") as f:
+            f.truncate(192 << 20)
+        return [image]
+
+    r, images = real_tool.format(fresh, "{}")
+    with open(os.path.join(HERE, "manifest.py"), "rb") as f:
+        run = vm(AGAIN + ending, images, files={"manifest.py": f.read()}, timeout=600)
+    assert run.status == 0, f"{run!r}"
+    whole = 0
+    for n in "321":
+        expected = manifest.parse(run.out["manifest" + n].decode())
+        for how in ("time", "seq"):
+            point = ("@" if how == "time" else "") + run.out[how + n].decode().strip()
+            target = os.path.join(tmp, how + n)
+            r = bcachefs.run("restore", "--json", f"--at-{how}", point, *images, target)
+            assert r.status in (0, 4), f"{r!r}"
+            entries = {path_of(e): e for e in json.loads(r.out)["files"]}
+            found = tree(target)
+            assert found.keys() == expected.keys(), f"{n} {how}: {r!r}"
+            for path in expected:
+                if entries[path]["quality"] == "intact":
+                    assert not difference({path: found[path]}, {path: expected[path]}), f"{n} {how}: {r!r}"
+                    whole += 1
+                else:  # its space was used again
+                    assert entries[path]["type"] == "file" and entries[path]["errors"], f"{r!r}"
+    print(f"{whole} objects of three states came out whole")
+    assert whole > 60
+
+
+def test_journal_does_not_reach_back_for_ever(bcachefs, images, tmp):
+    paths = images(SETS["unclean1"])
+    r, _ = restored(bcachefs, SETS["unclean1"], paths, tmp, "--at-seq", "1", status=1)
+    oldest = int(re.search(r"the oldest state that it has is that after journal seq (\d+)", r.err)[1])
+    restored(bcachefs, SETS["unclean1"], paths, tmp, "--at-seq", oldest - 1, status=1)
+    r, target = restored(bcachefs, SETS["unclean1"], paths, tmp, "--at-seq", oldest, status=4)
+    assert f"the state after journal seq {oldest}" in r.err
+    r, _ = restored(bcachefs, SETS["unclean1"], paths, tmp, "--at-seq", "1000000", status=1)
+    newest = int(re.search(r"the newest is (\d+)", r.err)[1])
+    r, target = restored(bcachefs, SETS["unclean1"], paths, tmp, "--at-seq", newest, out="newest")
+    assert not difference(tree(target), recorded(SETS["unclean1"]))
+    assert "is not a time" in restored(bcachefs, SETS["unclean1"], paths, tmp, "--at-time", "yesterday", status=1)[0].err

@@ -232,6 +232,15 @@ static int piece_try(struct piece *piece, const struct extent_ptr *p, bool recon
 	return reconstruct ? piece_reconstruct_plain(piece, p) : piece_read_plain(piece, p);
 }
 
+/* Something else may be there by now, and no checksum would tell. */
+static bool is_used_again(struct bch_fs *c, const struct extent_ptr *p)
+{
+	struct bch_dev *ca = bch_dev(c, p->dev);
+
+	return !p->cached && !p->crc.csum_type && ca && ca->mi.bucket_size &&
+	       extent_ptr_stale(ca, p->offset, p->gen);
+}
+
 struct tries {
 	struct extent_ptr ptr[BKEY_PTRS_MAX];
 	u64 cost[BKEY_PTRS_MAX];
@@ -252,7 +261,10 @@ static void tries_init(struct tries *t, struct bch_fs *c, struct bkey_view k)
 		t->any_dirty |= !p.cached;
 		t->unwritten |= p.unwritten;
 		t->cost[t->nr] = ptr_cost(c, &p);
-		t->ptr[t->nr++] = p;
+		if (is_used_again(c, &p))
+			t->err = -BCH_ERR_bucket_used_again;
+		else
+			t->ptr[t->nr++] = p;
 	}
 }
 

@@ -198,8 +198,8 @@ static int journal_recover(struct bch_fs *c, const struct bch_open_args *args, b
 {
 	struct bch_journal_recover_args recover = {
 		.journal_only = args->journal_only,
-		.read_all = args->read_entire_journal || args->rewind ||
-			    (args->salvage && args->scan),
+		.read_all =
+			args->read_entire_journal || args->rewind || (args->salvage && args->scan),
 		.no_overlay = args->no_journal,
 	};
 	int ret = bch_journal_recover_ro(c, &recover);

@@ -15,10 +15,9 @@
 #include "journal/read.h"
 
 /* The btrees that reading files depends on. */
-#define REWOUND_BTREES                                                       \
-	(1ULL << BTREE_ID_extents | 1ULL << BTREE_ID_inodes |                \
-	 1ULL << BTREE_ID_dirents | 1ULL << BTREE_ID_xattrs |                \
-	 1ULL << BTREE_ID_reflink | 1ULL << BTREE_ID_subvolumes |            \
+#define REWOUND_BTREES                                                                      \
+	(1ULL << BTREE_ID_extents | 1ULL << BTREE_ID_inodes | 1ULL << BTREE_ID_dirents |    \
+	 1ULL << BTREE_ID_xattrs | 1ULL << BTREE_ID_reflink | 1ULL << BTREE_ID_subvolumes | \
 	 1ULL << BTREE_ID_snapshots)
 
 static bool is_rewound(const struct jset_entry *e)
@@ -28,8 +27,7 @@ static bool is_rewound(const struct jset_entry *e)
 
 static bool counts(const struct journal_entry *e)
 {
-	return (e->state == JOURNAL_ENTRY_DIRTY || e->state == JOURNAL_ENTRY_CLEAN) &&
-	       e->csum_good;
+	return (e->state == JOURNAL_ENTRY_DIRTY || e->state == JOURNAL_ENTRY_CLEAN) && e->csum_good;
 }
 
 /* Has every key of these btrees its old one before it? */
@@ -64,9 +62,9 @@ static u64 time_of(const struct jset *j)
 {
 	u64 t = 0;
 
-	for_each_jset_entry(e, j->start, jset_last(j))
-		if (e->type == JSET_ENTRY_datetime && le16_to_cpu(e->u64s))
-			t = le64_to_cpu(((struct jset_datetime *)e->data)->seconds);
+	for_each_jset_entry(e, j->start, jset_last(j)) if (e->type == JSET_ENTRY_datetime &&
+							   le16_to_cpu(e->u64s)) t =
+		le64_to_cpu(((struct jset_datetime *)e->data)->seconds);
 	return t;
 }
 

@@ -16,8 +16,8 @@ struct bch_rewind {
 	u64 seq;
 	u64 time;
 	/* Found: */
-	u64 newest;		      /* the newest entry that counts */
-	u64 oldest;		      /* the oldest that can be gone back to */
+	u64 newest;		       /* the newest entry that counts */
+	u64 oldest;		       /* the oldest that can be gone back to */
 	u64 oldest_time, reached_time; /* of the entries; 0: not known */
 };
 
