@@ -20,6 +20,7 @@ SCRATCH = "BCACHEFS_TESTS_SCRATCH"
 
 
 def pytest_configure(config):
+    config.addinivalue_line("markers", "threads: many threads of the tool at work; run under TSan, too")
     if not hasattr(config, "workerinput"):  # the controller: its workers inherit the folder
         os.environ[SCRATCH] = tempfile.mkdtemp(prefix="bcachefs-tests-")
 

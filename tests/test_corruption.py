@@ -89,6 +89,7 @@ def damage(bcachefs, copies, tmp):
 
 # ---- One member damaged: nothing is lost ----
 
+@pytest.mark.threads
 @pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("image_set", have("multi3", "encwide", "tomb", "ec4", "ec6", "n39multi", "n39ec"))
 def test_damage_of_one_member_is_made_good_and_told_exactly(bcachefs, damage, mounted, image_set, seed):

@@ -105,6 +105,7 @@ def test_every_place_of_a_huge_directory_can_be_gone_back_to(images, mounted, im
                 at += len(entries)
 
 
+@pytest.mark.threads
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="the number of getdents64")
 @pytest.mark.parametrize("image_set", have("objects", "many"))
 def test_readers_of_one_directory_do_not_disturb_each_other(images, mounted, image_set):
@@ -209,6 +210,7 @@ def crowd(point, manifest_path, seconds, seed):
                           stderr=subprocess.STDOUT, timeout=seconds * 20 + 120)
 
 
+@pytest.mark.threads
 @pytest.mark.parametrize("image_set", have("basic", "multi3", "comp", "snap", "enc", "objects", "n28", "ec4", "ec6", "n39ec"))
 def test_a_crowd_of_readers_gets_what_the_kernel_showed(bcachefs, images, tmp, image_set):
     """Files, directories, attributes and counts from many threads; a sanitizer's report fails it, too."""

@@ -33,11 +33,12 @@ asan:
 		UBSAN_OPTIONS=print_stacktrace=1 \
 		$(RUN) $(O)-asan unit pytest
 
-# setarch -R: the sanitizer's memory map does not fit every kernel's randomisation.
+# What has many threads: the tests marked so. setarch -R: the sanitizer's memory map does not fit every kernel's randomisation.
 tsan:
 	$(Q)tests/deps.sh build test
 	$(Q)$(AGAIN) all unit-build O=$(O)-tsan CFLAGS="-O1 -g -DCONFIG_LOCKDEP" SANITIZE="$(TSAN_FLAGS)"
-	$(Q)TSAN_OPTIONS=halt_on_error=1 setarch -R $(RUN) $(O)-tsan unit
+	$(Q)BCACHEFS_GOLD=$(or $(BCACHEFS_GOLD),none) TSAN_OPTIONS=halt_on_error=1 PYTEST_ARGS="-m threads" \
+		setarch -R $(RUN) $(O)-tsan unit pytest
 
 clang:
 	$(Q)tests/deps.sh build lint
