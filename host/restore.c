@@ -19,7 +19,7 @@
 #include "format/errcode.h"
 #include "fs/snapshots.h"
 #include "fs/walk.h"
-#include "host/restore_job.h"
+#include "host/restore_share.h"
 
 #define RING	    256 /* jobs */
 #define THREADS	    8
@@ -50,6 +50,7 @@ struct restore_state {
 	struct workqueue_struct *wq;
 	struct restore_job *ring[RING];
 	unsigned head, nr;
+	u64 seq; /* of the next job */
 	struct restore_link *links[1U << LINK_BITS];
 	struct restore_dir *top, *lost_found; /* of the subvolume; NULL: nothing is lost */
 	DARRAY(struct restore_dir *) open;    /* on the way from the top to where the walk is */
@@ -277,12 +278,17 @@ static int file_out(struct restore_job *job)
 	ret = t->ops->file_begin(t, &f);
 	if (ret)
 		return ret;
+	job->file = &f;
 	ret = job->content ? content_out(job, &f) :
 			     restore_file_copy(job, sink_out, &f, t->ops->in_order);
+	job->file = NULL;
 	f.whole = job->has_inode && !job->lost.nr;
 	if (!ret)
-		return t->ops->file_end(t, &f);
-	t->ops->file_abort(t, &f);
+		ret = t->ops->file_end(t, &f);
+	else
+		t->ops->file_abort(t, &f);
+	if (job->shares)
+		restore_share_done(job->r->shares, job, !ret && f.whole);
 	return ret;
 }
 
@@ -511,6 +517,7 @@ static void job_submit(struct restore_job *job)
 	while (s->nr == RING)
 		job_retire(job->r);
 	s->ring[(s->head + s->nr++) % RING] = job;
+	job->seq = s->seq++;
 	init_completion(&job->worked);
 	job->queued = written_by_thread(job) || wants_xattrs(job) ||
 		      (in_order(job->r) && job->kind == RESTORE_JOB_file);
@@ -919,7 +926,9 @@ int restore_run(struct restore *r)
 		return ret;
 	r->state = s;
 	s->wq = alloc_workqueue("restore", WQ_UNBOUND, THREADS);
-	if (s->wq)
+	if (r->out && r->out->ops->file_clone)
+		r->shares = restore_shares_new();
+	if (s->wq && (r->shares || !r->out || !r->out->ops->file_clone))
 		ret = r->subvol ? subvol_run(r, r->subvol, NULL, "") : all_run(r);
 	if (ret < 0)
 		restore_stop(r, ret);
@@ -932,6 +941,8 @@ int restore_run(struct restore *r)
 	if (s->wq)
 		destroy_workqueue(s->wq);
 	links_free(s);
+	restore_shares_free(r->shares);
+	r->shares = NULL;
 	darray_exit(&s->open);
 	kvfree(s);
 	r->state = NULL;

@@ -73,6 +73,7 @@ struct restore {
 	int err;			/* what ended it early */
 
 	struct restore_state *state;
+	struct restore_shares *shares; /* NULL: the target makes no clones */
 };
 
 /*

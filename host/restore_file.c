@@ -9,7 +9,7 @@
 #include <linux/string.h>
 #include "data/map.h"
 #include "data/read.h"
-#include "host/restore_job.h"
+#include "host/restore_share.h"
 
 #define CHUNK_MAX  (512U << 10) /* bytes */
 #define CHUNKS	   16		/* in flight, of one file */
@@ -178,6 +178,37 @@ static int chunk_finish(struct copy *c)
 	return ret;
 }
 
+/*
+ * What c->next shares with a file that was restored becomes a clone, as far as possible; what is
+ * left of it is to be read.
+ */
+static int clone_shared(struct copy *c)
+{
+	struct restore *r = c->job->r;
+	struct bch_map_range *n = &c->next;
+	struct restore_shared_at at;
+	s64 done = 0;
+	int ret = 0;
+
+	while (!ret && done >= 0 && n->start < n->end) {
+		ret = restore_share_find(r->shares, c->job, n->shared_at, n->end - n->start,
+					 n->start, &at);
+		if (!at.len)
+			break;
+		done = ret ? -1 :
+			     r->out->ops->file_clone(r->out, c->job->file, n->start, at.dir,
+						     at.name, at.offset, at.len);
+		tree_dir_put(at.dir);
+		kfree(at.name);
+		if (done <= 0)
+			break;
+		n->start += done;
+		n->shared_at += done;
+		__atomic_add_fetch(&r->done, done, __ATOMIC_RELAXED);
+	}
+	return ret;
+}
+
 /* The next range with data: c->next. 1: there is none. */
 static int next_data(struct copy *c)
 {
@@ -195,7 +226,13 @@ static int next_data(struct copy *c)
 		if (c->next.shared)
 			restore_damage_shared(c->job, c->next.shared_at,
 					      c->next.end - c->next.start);
-		c->have_next = c->next.type == BCH_MAP_data;
+		if (c->next.shared && c->job->file && c->job->r->shares) {
+			bch_iter_unlock(&c->map.iter);
+			ret = clone_shared(c);
+			if (ret)
+				return ret;
+		}
+		c->have_next = c->next.type == BCH_MAP_data && c->next.start < c->next.end;
 	}
 	return 0;
 }

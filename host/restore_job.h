@@ -47,13 +47,16 @@ struct restore_job {
 	int entries_err;	    /* leave: of reading entries */
 	int err;		    /* it did not come out */
 	bool present;
+	u64 seq; /* in the order of the walk */
 
 	/* Of files: */
 	DARRAY(struct restore_lost) lost;
 	u64 bytes_lost;
-	u8 shared_damage;		/* enum btree_damage: of extents that it shares */
-	DARRAY(struct tree_range) data; /* for streams */
-	void *content;			/* read ahead, for streams */
+	u8 shared_damage;		   /* enum btree_damage: of extents that it shares */
+	struct tree_file *file;		   /* while it is written */
+	struct restore_share_file *shares; /* what others may clone from it, or NULL */
+	DARRAY(struct tree_range) data;	   /* for streams */
+	void *content;			   /* read ahead, for streams */
 	size_t content_len;
 };
 

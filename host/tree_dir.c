@@ -10,6 +10,8 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -22,12 +24,14 @@
 #define TEMP_PREFIX ".bcachefs-restore."
 #define DIR_FLAGS   (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 #define ACL_PREFIX  "system."
+#define CLONE_UNIT  4096ULL /* bytes */
 
 struct to_dir {
 	struct tree_out t;
 	int top;
 	u64 nr_temps;
 	bool no_tmpfile; /* the filesystem has no files without names */
+	bool no_clones;
 };
 
 static struct to_dir *to_dir(struct tree_out *t)
@@ -229,6 +233,28 @@ static int dir_leave(struct tree_out *t, struct tree_dir *dir, struct tree_meta 
 
 /* ---- Files ---- */
 
+/* A descriptor for @dir, which need not be open any more. */
+static int reopen(struct to_dir *d, const struct tree_dir *dir)
+{
+	DARRAY(const char *) parts = {};
+	const struct tree_dir *at;
+	bool ok = true;
+	int fd, next;
+
+	for (at = dir; ok && at->parent && at->fd < 0; at = at->parent)
+		ok = !darray_push(&parts, at->name);
+	errno = ENOMEM;
+	fd = ok ? fcntl(at->fd >= 0 ? at->fd : d->top, F_DUPFD_CLOEXEC, 3) : -1;
+	while (fd >= 0 && parts.nr) {
+		next = openat(fd, parts.data[--parts.nr], DIR_FLAGS);
+		close(fd);
+		fd = next;
+	}
+	fd = fd < 0 ? -errno : fd;
+	darray_exit(&parts);
+	return fd;
+}
+
 static int open_temp(struct to_dir *d, struct tree_file *f)
 {
 	f->temp[0] = '\0';
@@ -278,6 +304,35 @@ static int file_write(struct tree_out *t, struct tree_file *f, u64 offset, const
 		len -= n;
 	}
 	return 0;
+}
+
+static s64 file_clone(struct tree_out *t, struct tree_file *f, u64 offset, struct tree_dir *src_dir,
+		      const char *src_name, u64 src_offset, u64 len)
+{
+	struct to_dir *d = to_dir(t);
+	bool at_end = offset + len == f->meta->size;
+	struct file_clone_range range = {
+		.src_offset = src_offset,
+		.src_length = at_end ? len : round_down(len, CLONE_UNIT),
+		.dest_offset = offset,
+	};
+	int dir, ret;
+
+	if (__atomic_load_n(&d->no_clones, __ATOMIC_RELAXED) || !range.src_length ||
+	    (offset | src_offset) & (CLONE_UNIT - 1))
+		return -EOPNOTSUPP;
+	dir = reopen(d, src_dir);
+	if (dir < 0)
+		return dir;
+	range.src_fd = openat(dir, src_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	close(dir);
+	if (range.src_fd < 0)
+		return -errno;
+	ret = errno_of(ioctl(f->fd, FICLONERANGE, &range));
+	if (ret == -EOPNOTSUPP || ret == -ENOTTY || ret == -ENOSYS)
+		__atomic_store_n(&d->no_clones, true, __ATOMIC_RELAXED);
+	close(range.src_fd);
+	return ret ?: (s64)range.src_length;
 }
 
 static void file_abort(struct tree_out *t, struct tree_file *f)
@@ -332,28 +387,6 @@ static int other(struct tree_out *t, struct tree_dir *dir, const char *name, str
 	return ret;
 }
 
-/* A descriptor for @dir, which need not be open any more. */
-static int reopen(struct to_dir *d, const struct tree_dir *dir)
-{
-	DARRAY(const char *) parts = {};
-	const struct tree_dir *at;
-	bool ok = true;
-	int fd, next;
-
-	for (at = dir; ok && at->parent && at->fd < 0; at = at->parent)
-		ok = !darray_push(&parts, at->name);
-	errno = ENOMEM;
-	fd = ok ? fcntl(at->fd >= 0 ? at->fd : d->top, F_DUPFD_CLOEXEC, 3) : -1;
-	while (fd >= 0 && parts.nr) {
-		next = openat(fd, parts.data[--parts.nr], DIR_FLAGS);
-		close(fd);
-		fd = next;
-	}
-	fd = fd < 0 ? -errno : fd;
-	darray_exit(&parts);
-	return fd;
-}
-
 static int link_to(struct tree_out *t, struct tree_dir *dir, const char *name,
 		   struct tree_dir *first_dir, const char *first_name, struct tree_meta *m)
 {
@@ -394,6 +427,7 @@ static const struct tree_ops to_dir_ops = {
 	.dir_leave = dir_leave,
 	.file_begin = file_begin,
 	.file_write = file_write,
+	.file_clone = file_clone,
 	.file_end = file_end,
 	.file_abort = file_abort,
 	.other = other,

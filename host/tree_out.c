@@ -22,13 +22,13 @@ struct tree_dir *tree_dir_new(struct tree_dir *parent, const char *name)
 
 struct tree_dir *tree_dir_ref(struct tree_dir *d)
 {
-	d->refs++;
+	__atomic_add_fetch(&d->refs, 1, __ATOMIC_RELAXED);
 	return d;
 }
 
 void tree_dir_put(struct tree_dir *d)
 {
-	while (d && !--d->refs) {
+	while (d && !__atomic_sub_fetch(&d->refs, 1, __ATOMIC_ACQ_REL)) {
 		struct tree_dir *parent = d->parent;
 
 		kfree(d->name);

@@ -96,6 +96,12 @@ struct tree_ops {
 	/* Ascending offsets; streams get all of f->data and nothing else. */
 	int (*file_write)(struct tree_out *t, struct tree_file *f, u64 offset, const void *buf,
 			  size_t len);
+	/*
+	 * Make bytes from @offset on a clone of those of another file, @len or as many as the
+	 * target can: how many. NULL: it cannot.
+	 */
+	s64 (*file_clone)(struct tree_out *t, struct tree_file *f, u64 offset,
+			  struct tree_dir *src_dir, const char *src_name, u64 src_offset, u64 len);
 	int (*file_end)(struct tree_out *t, struct tree_file *f);
 	void (*file_abort)(struct tree_out *t, struct tree_file *f);
 	/* @target: of symlinks. -EOPNOTSUPP: the target cannot hold the type. */

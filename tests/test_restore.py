@@ -317,6 +317,36 @@ def test_symlinks_in_the_target_are_not_followed(bcachefs, basic, tmp):
     assert f"/{folder}: cannot be made" in r.err
 
 
+@pytest.fixture
+def xfs(tmp):
+    """A mounted filesystem that can make clones."""
+    image, point = os.path.join(tmp, "xfs.img"), os.path.join(tmp, "xfs")
+    os.mkdir(point)
+    with open(image, "wb") as f:
+        f.truncate(400 << 20)
+    for command in (["mkfs.xfs", "-q", "-m", "reflink=1", image], ["mount", "-o", "loop", image, point]):
+        if not shutil.which(command[0]) or subprocess.run(command, stderr=subprocess.DEVNULL).returncode:
+            pytest.skip(f"cannot be done here: {command[0]}")
+    yield point
+    subprocess.run(["umount", point], check=True)
+
+
+def used(point):
+    os.sync()
+    st = os.statvfs(point)
+    return (st.f_blocks - st.f_bfree) * st.f_frsize
+
+
+def test_clones_stay_clones(bcachefs, images, tmp, xfs):
+    expected = recorded(SETS["reflink"])
+    before = used(xfs)
+    r = bcachefs.run("restore", *images(SETS["reflink"]), os.path.join(xfs, "out"), status=0)
+    found = tree(os.path.join(xfs, "out"))
+    assert not difference(found, expected, without=["xattrs"])
+    apart = sum(f["blocks"] * 512 for f in found.values())
+    assert used(xfs) - before < apart / 2
+
+
 @pytest.mark.parametrize("args,message", [
     ((), "please supply a device and a directory"), (("{dev}",), "please supply a device"),
     (("-l",), "please supply a device"), (("-A", "-S", "1", "{dev}", "x"), "either"),
