@@ -50,12 +50,13 @@ enum restore_fill {
 
 struct restore {
 	struct bch_fs *c;
-	struct tree_out *out;	  /* NULL: nothing is written */
-	bool read_data;		  /* without @out: read it all the same */
-	unsigned keep;		  /* TREE_KEEP_* */
-	u8 fill;		  /* enum restore_fill */
-	bool lost;		  /* also inodes without a name, to lost+found */
-	u32 subvol;		  /* 0: all, each in subvol-ID */
+	struct tree_out *out; /* NULL: nothing is written */
+	bool read_data;	      /* without @out: read it all the same */
+	unsigned keep;	      /* TREE_KEEP_* */
+	u8 fill;	      /* enum restore_fill */
+	bool keep_bad;	      /* write what fails its checksum; it is told as lost all the same */
+	bool lost;	      /* also inodes without a name, to lost+found */
+	u32 subvol;	      /* 0: all, each in subvol-ID */
 	const char *const *paths; /* only these subtrees; NULL: all */
 	unsigned nr_paths;	  /* at most 64 */
 

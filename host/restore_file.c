@@ -116,6 +116,33 @@ static int chunk_submit(struct copy *c, u64 start, size_t len)
 	return 0;
 }
 
+/* Nothing good is to be had of a range that is read as a whole. */
+static int give_up(struct copy *c, u8 *buf, u64 start, u64 end, const char *why)
+{
+	struct bch_read r = {
+		.c = c->job->r->c,
+		.inum = c->job->ino.inum,
+		.snapshot = c->job->snapshot,
+		.offset = start,
+		.len = end - start,
+		.buf = buf,
+		.keep_bad = true,
+	};
+	struct printbuf kept = PRINTBUF;
+	int ret;
+
+	if (!c->job->r->keep_bad || bch_read_wait(&r)) {
+		ret = lose(c, start, end, why);
+	} else {
+		prt_printf(&kept, "%s (written all the same)", why);
+		restore_file_lost(c->job, start, end, printbuf_str(&kept));
+		ret = c->sink(c->job, c->arg, start, buf, end - start);
+	}
+	printbuf_exit(&kept);
+	printbuf_exit(&r.why);
+	return ret;
+}
+
 /* One range again, in halves where these can be read alone. */
 static int salvage(struct copy *c, u8 *buf, u64 start, u64 end, bool whole)
 {
@@ -133,7 +160,7 @@ static int salvage(struct copy *c, u8 *buf, u64 start, u64 end, bool whole)
 	if (!bch_read_wait(&r))
 		ret = c->sink(c->job, c->arg, start, buf, end - start);
 	else if (whole || end - start <= BLOCK || middle >= end)
-		ret = lose(c, start, end, printbuf_str(&r.why) + r.reason);
+		ret = give_up(c, buf, start, end, printbuf_str(&r.why) + r.reason);
 	else
 		ret = salvage(c, buf, start, middle, false) ?: salvage(c, buf, middle, end, false);
 	printbuf_exit(&r.why);

@@ -13,6 +13,7 @@ import tarfile
 import pytest
 
 import manifest
+import superblock
 from imagesets import HERE, all_sets, copy_sparse, data_hash
 
 SETS = {s.name: s for s in all_sets()}
@@ -368,6 +369,55 @@ def test_what_is_no_filesystem_is_refused(bcachefs, tmp):
 
 
 # ---- Damage ----
+
+EXTENT = re.compile(r"^u64s \d+ type extent (\d+):(\d+):\S+ len (\d+) .*c_size (\d+) .*compress none.*ptr: 0:(\d+):(\d+)", re.M)
+
+
+def one_bad_extent(bcachefs, paths):
+    """Damage the last sector of one extent of a file with several: its inode, and the bytes that it holds."""
+    with open(paths[0], "rb") as f:
+        f.seek(4096)
+        bucket = superblock.bucket_bytes(f.read(1 << 16))
+    text = bcachefs.run("list", "-b", "extents", *paths, status=0).out
+    found = [m for m in EXTENT.finditer(text) if m[3] == m[4] and int(m[3]) >= 32]
+    inums = [m[1] for m in found]
+    m = next(m for m in found if inums.count(m[1]) > 1)
+    inum, end, size, bucket_nr, offset = (int(m[i]) for i in (1, 2, 3, 5, 6))
+    at = bucket_nr * bucket + offset * 512 + (size - 1) * 512
+    with open(paths[0], "r+b") as f:
+        f.seek(at)
+        sector = f.read(512)
+        f.seek(at)
+        f.write(bytes(b ^ 0x5a for b in sector))
+    return inum, (end - size) * 512, end * 512
+
+
+@pytest.mark.parametrize("option", ["", "--fill=zeros", "--fill=pattern", "--keep-bad"])
+def test_what_cannot_be_read(bcachefs, copies, reference, tmp, option):
+    paths = copies(SETS["basic"])
+    inum, start, end = one_bad_extent(bcachefs, paths)
+    path = next(p for p, f in recorded(SETS["basic"]).items() if f["ino"] == inum)
+    r, target = restored(bcachefs, SETS["basic"], paths, tmp, *option.split(), status=4)
+    with open(os.path.join(reference(SETS["basic"]), path), "rb") as f:
+        expected = f.read()
+    end = min(end, len(expected))
+    with open(os.path.join(target, path), "rb") as f:
+        data = f.read()
+    assert data[:start] == expected[:start] and data[end:] == expected[end:]
+    mine = data[start:end]
+    if option == "--keep-bad":
+        assert mine[:-1024] == expected[start:end - 1024] and mine != expected[start:end]
+    elif option == "--fill=pattern":
+        assert b"[unreadable] [unreadable] " in mine
+    else:
+        assert mine == bytes(end - start)
+    (line,) = [x for x in r.err.splitlines() if x.startswith("/")]
+    assert line.startswith(f"/{path}: {start}..{end}: device 0 (dev0.img) bucket ")
+    assert ("(written all the same)" in line) == (option == "--keep-bad")
+    again, _ = restored(bcachefs, SETS["basic"], paths, tmp, "--resume", status=4)
+    assert line.split(" (written")[0] in again.err, "what is not whole is tried again"
+    assert re.search(r"^restored 1 files", again.out, re.M)
+
 
 _references = {}
 

@@ -281,6 +281,44 @@ static int tries_pick(const struct tries *t, unsigned done)
 	return best;
 }
 
+/* What a pointer stores, although it is not what was written. */
+static int piece_try_bad(struct piece *piece, const struct extent_ptr *p)
+{
+	struct bch_fs *c = piece->req->r->c;
+	struct bkey_view k = bkey_i_view(piece->k);
+	size_t stored = (size_t)p->crc.compressed_size << 9, whole = ptr_decoded_bytes(p);
+	bool compressed = extent_crc_is_compressed(&p->crc);
+	u8 *buf = kvmalloc(stored, GFP_KERNEL), *plain = buf;
+	int ret = buf ? bch_extent_ptr_read(c, k, p, buf) : -ENOMEM;
+
+	if (ret == -BCH_ERR_csum_mismatch)
+		ret = piece_at(piece, p) + piece->len <= whole ? 0 : -EIO;
+	if (!ret)
+		bch_extent_decrypt(c, k.k, &p->crc, buf, 0, stored);
+	if (!ret && compressed) {
+		plain = kvmalloc(whole, GFP_KERNEL);
+		ret = plain ? bch_decompress(p->crc.compression_type, plain, whole, buf, stored) :
+			      -ENOMEM;
+	}
+	if (!ret)
+		memcpy(piece->dst, plain + piece_at(piece, p), piece->len);
+	if (plain != buf)
+		kvfree(plain);
+	kvfree(buf);
+	return ret;
+}
+
+static bool piece_keep_bad(struct piece *piece, const struct tries *t)
+{
+	unsigned i;
+
+	for (i = 0; piece->req->r->keep_bad && i < t->nr; i++)
+		if (t->cost[i] != U64_MAX && extent_crc_is_encoded(&t->ptr[i].crc) &&
+		    !piece_try_bad(piece, &t->ptr[i]))
+			return true;
+	return false;
+}
+
 static int piece_read(struct piece *piece, struct tries *t)
 {
 	unsigned done = 0, i;
@@ -306,6 +344,8 @@ static int piece_read(struct piece *piece, struct tries *t)
 		if (!t->err)
 			return 0;
 	}
+	if (piece_keep_bad(piece, t))
+		return 0;
 	/* Only cached copies, all of them gone: nothing was ever there. */
 	if (!t->any_dirty) {
 		memset(piece->dst, 0, piece->len);

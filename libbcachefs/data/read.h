@@ -31,6 +31,8 @@ struct bch_read {
 	void (*done)(struct bch_read *r);
 	void *private;	/* of the caller */
 	bool may_block; /* the submitting thread may do the last piece itself */
+	/* Where no copy is good, what one of them has, its checksum notwithstanding. */
+	bool keep_bad;
 
 	int err;
 	struct printbuf why; /* freed by the caller */
