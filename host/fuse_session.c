@@ -14,6 +14,8 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/sysmacros.h>
 #include "alloc/usage.h"
 #include "data/read.h"
@@ -26,7 +28,7 @@
 #define FOREVER	      86400.0 /* seconds */
 #define NAME_LEN_MAX  512     /* as the kernel says */
 #define INO_UNKNOWN   0xffffffff
-#define READAHEAD_MAX (4U << 20)
+#define READAHEAD     (1U << 20)
 #define REQUEST_MAX   (1U << 20)
 #define COOKIE_DOT    1 /* cookies of real entries are larger than 2 */
 #define COOKIE_DOTDOT 2
@@ -505,7 +507,7 @@ static void op_init(void *arg, struct fuse_conn_info *conn)
 
 	conn->want |= conn->capable & wanted;
 	conn->want &= ~(unsigned)FUSE_CAP_AUTO_INVAL_DATA;
-	conn->max_readahead = READAHEAD_MAX;
+	conn->max_readahead = READAHEAD;
 	conn->max_write = REQUEST_MAX; /* bounds the pages of a read, too */
 	conn->max_background = 64;
 	conn->congestion_threshold = 48;
@@ -587,6 +589,32 @@ static void wait_for_reads(struct session *s)
 	pthread_mutex_unlock(&s->lock);
 }
 
+/*
+ * Let sequential readers have more than the usual 128 KiB under way. Only root may; that it did not
+ * work is no error. The mount cannot be asked yet who it is: mountinfo can.
+ */
+static void readahead_set(const char *mountpoint)
+{
+	char *real = realpath(mountpoint, NULL), line[2 * PATH_MAX], point[PATH_MAX], path[64];
+	FILE *mounts = fopen("/proc/self/mountinfo", "r"), *f;
+	unsigned major, minor;
+
+	path[0] = 0;
+	while (real && mounts && fgets(line, sizeof(line), mounts))
+		if (sscanf(line, "%*u %*u %u:%u %*s %4095s", &major, &minor, point) == 3 &&
+		    !strcmp(point, real))
+			snprintf(path, sizeof(path), "/sys/class/bdi/%u:%u/read_ahead_kb", major,
+				 minor);
+	f = path[0] ? fopen(path, "w") : NULL;
+	if (f) {
+		fprintf(f, "%u", READAHEAD >> 10);
+		fclose(f);
+	}
+	if (mounts)
+		fclose(mounts);
+	free(real);
+}
+
 static int serve(struct session *s, const struct host_fuse_args *args, struct fuse_args *words)
 {
 	struct fuse_session *se = fuse_session_new(words, &ops, sizeof(ops), s);
@@ -600,6 +628,7 @@ static int serve(struct session *s, const struct host_fuse_args *args, struct fu
 		ret = -EIO;
 		goto signals;
 	}
+	readahead_set(args->mountpoint);
 	args->mounted(args->arg);
 	ret = loop(se, args->single_thread);
 	wait_for_reads(s);
