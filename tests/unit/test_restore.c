@@ -28,6 +28,7 @@ struct hostile {
 	u64 next_offset;
 	char top[40];		/* holds "target", which alone may be written to */
 	struct printbuf report; /* "PATH QUALITY NOTES" a line */
+	bool lost;
 	struct restore r;
 };
 
@@ -117,6 +118,7 @@ static int hostile_run(struct hostile *h)
 		.out = tree_dir_open(target, TREE_KEEP_ALL & ~TREE_KEEP_owner, 0, &err),
 		.keep = TREE_KEEP_ALL,
 		.subvol = 1,
+		.lost = h->lost,
 		.report = report,
 		.private = h,
 	};
@@ -351,5 +353,31 @@ TEST(what_entries_lead_to_may_be_anything)
 	EXPECT(is_there(&h, "zero.missing-inode", &st));
 	EXPECT(!is_there(&h, "link", &st) && told(&h, "link lost"));
 	EXPECT(!is_there(&h, "odd", &st) && told(&h, "odd lost"));
+	hostile_free(&h);
+}
+
+TEST(inodes_without_a_name_go_to_lost_found)
+{
+	struct hostile h;
+	struct stat st;
+
+	hostile_new(&h);
+	named(&h, ROOT, "lost+found", 4097, DT_DIR_);
+	inode(&h, 4097, S_IFDIR | 0700, 0, 0);
+	inode(&h, 5000, S_IFREG | 0644, 5, 0);
+	inode(&h, 5001, S_IFDIR | 0755, 0, 0); /* lost, with what is in it */
+	named(&h, 5001, "file", 5002, DT_REG_);
+	inode(&h, 5002, S_IFREG | 0644, 6, 0);
+	inode(&h, 5003, S_IFDIR | 0755, 0, 0); /* two that contain each other */
+	inode(&h, 5004, S_IFDIR | 0755, 0, 0);
+	named(&h, 5003, "b", 5004, DT_DIR_);
+	named(&h, 5004, "a", 5003, DT_DIR_);
+	h.lost = true;
+	EXPECT_EQ(hostile_run(&h), 0);
+	EXPECT(is_there(&h, "lost+found/5000", &st) && st.st_size == 5);
+	EXPECT(is_there(&h, "lost+found/5001/file", &st) && st.st_size == 6);
+	EXPECT(!is_there(&h, "lost+found/5002", &st));
+	EXPECT(is_there(&h, "lost+found/5003/b/a", &st));
+	EXPECT(!is_there(&h, "lost+found/4097", &st));
 	hostile_free(&h);
 }

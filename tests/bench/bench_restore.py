@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+"""Restoring files beside copying them from the FUSE mount of the same image, in one run.
+
+    bench_restore.py [--runs N] [--cold] [SET...]
+
+SET: plain, zstd, encrypted, tree (100,000 files; see read_images.py) or an image set with files (tests/images, and
+$BCACHEFS_GOLD). Needs root. The target is a folder of $TMPDIR; each figure is the median of N runs that alternate, with
+a sync at its end; memory is the largest resident size of the restoring or serving process.
+"""
+import argparse
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+import read_images as images
+from imagesets import ROOT, all_sets
+
+BCACHEFS = os.path.abspath(os.environ.get("BCACHEFS") or os.path.join(ROOT, "build", "bcachefs"))
+SETS = {s.name: s for s in all_sets()}
+
+
+def drop_caches(cold):
+    os.sync()
+    if cold:
+        with open("/proc/sys/vm/drop_caches", "w") as f:
+            f.write("3")
+
+
+def peak(pid):
+    """Largest resident size so far, in MiB."""
+    with open(f"/proc/{pid}/status") as f:
+        return next(int(line.split()[1]) for line in f if line.startswith("VmHWM")) / 1024
+
+
+class Source:
+    def __init__(self, name, scratch):
+        self.secret = []
+        passphrase = images.PASSPHRASE if name == "encrypted" else SETS[name].passphrase if name in SETS else None
+        if passphrase:
+            self.secret = ["--passphrase_file", os.path.join(scratch, "passphrase")]
+            with open(self.secret[1], "w") as f:
+                f.write(passphrase)
+        if name == "tree":
+            self.paths = [images.bcachefs_tree()]
+        elif name in images.KINDS:
+            self.paths = [images.bcachefs(name)]
+        else:
+            self.paths = SETS[name].unpack(scratch)
+
+
+def restore(source, scratch, cold):
+    """Seconds and MiB of memory."""
+    target = os.path.join(scratch, "out")
+    shutil.rmtree(target, ignore_errors=True)
+    drop_caches(cold)
+    start = time.monotonic()
+    p = subprocess.Popen([BCACHEFS, "restore", "-q", *source.secret, *source.paths, target])
+    _, status, usage = os.wait4(p.pid, 0)
+    os.sync()
+    assert status == 0
+    return time.monotonic() - start, usage.ru_maxrss / 1024
+
+
+def stream(source, scratch, cold):
+    drop_caches(cold)
+    start = time.monotonic()
+    with open("/dev/null", "wb") as null:
+        p = subprocess.Popen([BCACHEFS, "restore", "-q", *source.secret, *source.paths, "-"], stdout=null)
+        _, status, usage = os.wait4(p.pid, 0)
+    assert status == 0
+    return time.monotonic() - start, usage.ru_maxrss / 1024
+
+
+def from_mount(command):
+    def run(source, scratch, cold):
+        point, target = os.path.join(scratch, "mnt"), os.path.join(scratch, "out")
+        shutil.rmtree(target, ignore_errors=True)
+        os.makedirs(point, exist_ok=True)
+        drop_caches(cold)
+        start = time.monotonic()
+        server = subprocess.Popen([BCACHEFS, "fusemount", "-f", "-o", "ro", *source.secret, *source.paths, point],
+                                  stderr=subprocess.DEVNULL)
+        while not os.path.ismount(point):
+            time.sleep(0.002)
+            assert server.poll() is None
+        try:
+            subprocess.run([a.format(mnt=point, out=target) for a in command], check=True, stdout=subprocess.DEVNULL,
+                           stderr=subprocess.DEVNULL)
+            os.sync()
+            return time.monotonic() - start, peak(server.pid)
+        finally:
+            subprocess.run(["umount", point], check=True)
+            server.wait()
+    return run
+
+
+WAYS = {
+    "restore": restore,
+    "cp -a": from_mount(["cp", "-a", "{mnt}", "{out}"]),
+    "restore -": stream,
+    "tar": from_mount(["sh", "-c", "tar --xattrs -cf - -C {mnt} . | cat >/dev/null"]),
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--cold", action="store_true", help="drop all caches before each run")
+    parser.add_argument("sets", nargs="*", metavar="SET")
+    args = parser.parse_args()
+    names = args.sets or ["plain", "zstd", "tree", *(n for n in ("many", "snap") if n in SETS)]
+    print(f"{'set':12}" + "".join(f"{way:>22}" for way in WAYS) + "\n" + " " * 12 + f"{'s       MiB':>22}" * len(WAYS))
+    with tempfile.TemporaryDirectory(prefix="bcachefs-bench-") as scratch:
+        for name in names:
+            source = Source(name, scratch)
+            runs = {way: [] for way in WAYS}
+            for _ in range(args.runs):
+                for way, run in WAYS.items():
+                    runs[way].append(run(source, scratch, args.cold))
+            print(f"{name:12}" + "".join(f"{statistics.median(r[0] for r in runs[way]):14.2f}"
+                                         f"{max(r[1] for r in runs[way]):8.0f}" for way in WAYS), flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
