@@ -23,6 +23,7 @@ START_UP = (
     r"recovering from (clean|unclean) shutdown",
     r"journal read done, replaying entries ",
     r"dropped unflushed entries ",
+    r"Version upgrade required:$",
     r"Doing (in)?compatible version upgrade from ",
     r"  running recovery passes: ",
     r"(accounting_read|alloc_read|stripes_read|snapshots_read|check_allocations|journal_replay)\.\.\. done$",
