@@ -7,6 +7,7 @@ import re
 import struct
 
 import superblock
+from imagesets import data_hash
 from mounts import secret
 
 FILE_BTREES = "extents inodes dirents xattrs subvolumes snapshots reflink".split()
@@ -55,8 +56,11 @@ class Wreck:
         flags0 = struct.unpack_from("<Q", self.heads[0], 144)[0]
         return flags0 >> 12 & 0xffff
 
-    def run(self, *args, **kwargs):
-        return self.bcachefs.run(*args, *secret(self.set, self.tmp), *self.paths, **kwargs)
+    def run(self, *args, target=None, **kwargs):
+        return self.bcachefs.run(*args, *secret(self.set, self.tmp), *self.paths, *([target] if target else []), **kwargs)
+
+    def hashes(self):
+        return [data_hash(p) for p in self.paths]
 
     def nodes(self, btree):
         """All that lie on the undamaged images."""
