@@ -52,7 +52,7 @@ static char *page_address_of(u32 page)
 	return pages_start + (size_t)page * PAGE_SIZE;
 }
 
-static void *reserve(size_t bytes)
+static __maybe_unused void *reserve(size_t bytes)
 {
 	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
