@@ -41,6 +41,7 @@ struct cmd_restore {
 	bool tar;
 	struct cli_progress progress;
 	u64 total; /* bytes, 0: not known */
+	u64 faults; /* found when it was opened: a damaged end of the journal looks like a torn one */
 	struct printbuf out;
 	struct json j;
 };
@@ -302,11 +303,11 @@ static void report_metadata(struct cmd_restore *t)
 		t->r.errors++;
 		told = true;
 	}
-	if (!told && c->nr_errors) {
+	if (!told && (c->nr_errors || t->faults)) {
 		cli_error(t->cmd,
 			  "%s: the metadata has %llu faults: what was changed last may be older or "
 			  "missing ('-v' tells more)",
-			  c->name, c->nr_errors);
+			  c->name, max(c->nr_errors, t->faults));
 		t->r.errors++;
 	}
 	for (i = 0; i < t->r.nr_paths; i++) {
@@ -363,6 +364,18 @@ static int find_subvol(struct cmd_restore *t, u32 *id)
 	return ret;
 }
 
+/* Blocks that could not be read so far, or had a wrong checksum. */
+static u64 count_faults(const struct bch_fs *c)
+{
+	u64 nr = 0;
+	unsigned i;
+
+	for (i = 0; i < c->nr_devices; i++)
+		if (bch_dev_online(bch_dev(c, i)))
+			nr += bch_dev(c, i)->read_errors + bch_dev(c, i)->csum_errors;
+	return nr;
+}
+
 /* Bytes to read, about: what is used, without the further copies. */
 static void estimate(struct cmd_restore *t)
 {
@@ -415,6 +428,7 @@ static int restore(struct cmd_restore *t)
 	cli_progress_end(&t->progress);
 	if (ret)
 		return EXIT_FAIL;
+	t->faults = count_faults(r->c);
 	if (!t->verbose)
 		r->c->log = silence;
 	ret = bch_fs_start_reading(r->c) ?: find_subvol(t, &r->subvol) ?: open_target(t);

@@ -6,20 +6,21 @@ import os
 import random
 import re
 import shutil
+import struct
 import subprocess
-import sys
-import tarfile
 
 import pytest
 
 import manifest
 import superblock
 from imagesets import HERE, all_sets, copy_sparse, data_hash
+from mounts import recorded, secret, tree
 
 SETS = {s.name: s for s in all_sets()}
 # Inode numbers and what follows from the target's own layout; ctime cannot be set.
 NOT_HELD = {"ino", "ctime", "blocks"}
 NOT_HELD_OF_DIRS = {"size", "nlink"}
+JOURNAL_V2 = 9  # superblock section
 SEEDS = int(os.environ.get("RESTORE_SEEDS", "40"))
 DAMAGED = [n for n in ("basic", "multi3", "reflink", "comp", "enc", "unclean1", "n28", "n39", "degraded", "ec4", "snap")
            if n in SETS]
@@ -29,24 +30,6 @@ with_manifest = [pytest.param(s, id=s.name) for s in SETS.values() if s.has("man
 
 def have(*names):
     return [pytest.param(SETS[n], id=n) for n in names if n in SETS]
-
-
-def secret(image_set, tmp):
-    if not image_set.passphrase:
-        return []
-    path = os.path.join(tmp, "passphrase")
-    with open(path, "w") as f:
-        f.write(image_set.passphrase)
-    return ["--passphrase_file", path]
-
-
-def tree(folder):
-    p = subprocess.run([sys.executable, os.path.join(HERE, "manifest.py"), folder], stdout=subprocess.PIPE, check=True)
-    return manifest.parse(p.stdout.decode())
-
-
-def recorded(image_set):
-    return manifest.parse(image_set.text("manifest.jsonl"))
 
 
 def fields(facts, without=()):
@@ -498,14 +481,16 @@ def blocks(path):
 
 
 def damage(rng, path):
-    """One kind of damage to some blocks of an image."""
+    """One kind of damage to some blocks of an image: where."""
     kind = rng.choice(("flip", "zero", "swap", "random", "truncate"))
     where = blocks(path)
     if kind == "truncate":
-        os.truncate(path, rng.choice(where) + rng.choice((0, 512, 1000)))
-        return
+        end = rng.choice(where) + rng.choice((0, 512, 1000))
+        os.truncate(path, end)
+        return [b for b in where if b + 4096 > end]
+    damaged = rng.sample(where, min(len(where), rng.choice((1, 3, 10, 100))))
     with open(path, "r+b") as f:
-        for offset in rng.sample(where, min(len(where), rng.choice((1, 3, 10, 100)))):
+        for offset in list(damaged):
             f.seek(offset)
             block = bytearray(f.read(4096))
             if kind == "flip":
@@ -516,6 +501,7 @@ def damage(rng, path):
                 block = rng.randbytes(4096)
             else:
                 other = rng.choice(where)
+                damaged.append(other)
                 f.seek(other)
                 there = f.read(4096)
                 f.seek(other)
@@ -523,6 +509,20 @@ def damage(rng, path):
                 block = there
             f.seek(offset)
             f.write(block)
+    return damaged
+
+
+def is_journal(path, offset):
+    with open(path, "rb") as f:
+        f.seek(superblock.FIRST_SECTOR * 512)
+        head = f.read(1 << 20)
+    size = superblock.bucket_bytes(head, head[122])
+    for kind, at, length in superblock.sections(head):
+        for pair in range(at + 8, at + length, 16) if kind == JOURNAL_V2 else ():
+            start, nr = struct.unpack_from("<QQ", head, pair)
+            if start * size <= offset < (start + nr) * size:
+                return True
+    return False
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
@@ -530,8 +530,7 @@ def test_damage_is_named(bcachefs, images, reference, tmp, seed):
     rng = random.Random(seed)
     image_set = SETS[DAMAGED[seed % len(DAMAGED)]]
     paths = [copy_sparse(p, os.path.join(tmp, os.path.basename(p))) for p in images(image_set)]
-    for path in rng.sample(paths, rng.randint(1, len(paths))):
-        damage(rng, path)
+    damaged = [(path, offset) for path in rng.sample(paths, rng.randint(1, len(paths))) for offset in damage(rng, path)]
     before = [(data_hash(p), os.stat(p).st_mtime_ns) for p in paths]
     target = os.path.join(tmp, "out")
     options = ["--scan"] if rng.random() < 0.4 else []
@@ -541,6 +540,8 @@ def test_damage_is_named(bcachefs, images, reference, tmp, seed):
     if r.status == 1:
         assert "bcachefs restore: " in r.err, f"{r!r}"
         return
+    if image_set.unclean and any(is_journal(*where) for where in damaged):
+        return  # the newest entries may be gone without a trace: an earlier state, no damage
     check_damaged(r, target, image_set, reference(image_set))
 
 
