@@ -20,7 +20,8 @@
 #include "util/darray.h"
 
 /* More ids than that are not looked at: no filesystem has as many snapshots. */
-#define IDS_MAX (1U << 18)
+#define IDS_MAX	  (1U << 18)
+#define STEPS_MAX (1U << 26)
 
 /* A snapshot id. */
 struct id {
@@ -43,8 +44,15 @@ struct subvol {
 	struct bch_subvol s;
 	u32 first, last; /* highest and lowest id of its root directory */
 	u32 cur;	 /* its leaf, as far as events have been followed */
+	u32 group;	 /* of those that share its root directory */
 	bool in_btree;
 	bool is_master; /* not made as a snapshot */
+};
+
+/* The subvolumes of one root directory: one that was created, and snapshots. */
+struct group {
+	u32 master; /* id */
+	u32 nr_live;
 };
 
 struct reconstruct {
@@ -54,6 +62,8 @@ struct reconstruct {
 	DARRAY(struct id) ids; /* ascending */
 	DARRAY(struct root) roots;
 	DARRAY(struct subvol) subvols; /* ascending */
+	DARRAY(struct group) groups;
+	u64 steps; /* of looking for ids that are not explained */
 	size_t nr_snapshots_made, nr_subvols_made;
 };
 
@@ -99,10 +109,17 @@ static struct id *id_get(struct reconstruct *r, u32 id)
 
 static struct subvol *subvol_find(const struct reconstruct *r, u32 id)
 {
-	darray_for_each(r->subvols, s)
-		if (s->s.id == id)
-			return s;
-	return NULL;
+	size_t lo = 0, hi = r->subvols.nr;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (r->subvols.data[mid].s.id < id)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < r->subvols.nr && r->subvols.data[lo].s.id == id ? &r->subvols.data[lo] : NULL;
 }
 
 static int take_inode(struct reconstruct *r, struct bkey_view k)
@@ -184,33 +201,56 @@ static int cmp_subvols(const void *_l, const void *_r)
 	return u64_cmp(l->s.id, r->s.id);
 }
 
-/* The subvolumes that root directories tell of. */
+static int cmp_root_subvols(const void *l, const void *r)
+{
+	return u64_cmp(((const struct root *)l)->subvol, ((const struct root *)r)->subvol);
+}
+
+/* An entry for each subvolume that a root directory names. */
+static int add_named_subvols(struct reconstruct *r)
+{
+	size_t known = r->subvols.nr, i = 0;
+	u32 last = 0;
+
+	sort(r->roots.data, r->roots.nr, sizeof(struct root), cmp_root_subvols, NULL);
+	darray_for_each(r->roots, root) {
+		while (i < known && r->subvols.data[i].s.id < root->subvol)
+			i++;
+		if (root->subvol != last &&
+		    (i == known || r->subvols.data[i].s.id != root->subvol) &&
+		    darray_push(&r->subvols, ((struct subvol){.s = {.id = root->subvol}})))
+			return -ENOMEM;
+		last = root->subvol;
+	}
+	sort(r->subvols.data, r->subvols.nr, sizeof(struct subvol), cmp_subvols, NULL);
+	return 0;
+}
+
+/* What root directories tell of the subvolumes. */
 static int subvols_from_roots(struct reconstruct *r)
 {
+	int ret = add_named_subvols(r);
 	u64 inum = 0;
 
 	sort(r->roots.data, r->roots.nr, sizeof(struct root), cmp_roots, NULL);
 	darray_for_each(r->roots, root) {
-		struct subvol *s = subvol_find(r, root->subvol);
+		struct subvol *s = ret ? NULL : subvol_find(r, root->subvol);
 
-		if (!s) {
-			struct subvol new = {.s = {.id = root->subvol}};
-
-			if (darray_push(&r->subvols, new))
-				return -ENOMEM;
-			s = &darray_last(r->subvols);
-		}
+		if (!s)
+			return ret;
+		if (root->inum != inum)
+			ret = darray_push(&r->groups, ((struct group){.master = root->subvol}));
 		if (!s->first) {
 			s->s.root_inum = root->inum;
 			s->first = root->snapshot;
 			s->is_master = root->inum != inum;
+			s->group = r->groups.nr - 1;
 		}
 		s->last = root->snapshot;
 		s->s.fs_path_parent = root->parent_subvol;
 		inum = root->inum;
 	}
-	sort(r->subvols.data, r->subvols.nr, sizeof(struct subvol), cmp_subvols, NULL);
-	return 0;
+	return ret;
 }
 
 static bool is_bad(struct bch_fs *c, unsigned btree)
@@ -269,6 +309,10 @@ static u32 successor_of(struct reconstruct *r, u32 id, u32 above)
 	if (exists(r, id))
 		return id;
 	for (size_t i = id_seek(r, above + 1); i < r->ids.nr && r->ids.data[i].id < id; i++) {
+		if (r->steps++ > STEPS_MAX) {
+			r->doubt = true;
+			break;
+		}
 		if (r->ids.data[i].explained || !r->ids.data[i].seen)
 			continue;
 		r->doubt |= found;
@@ -291,20 +335,14 @@ static int place(struct reconstruct *r, u32 id, u32 parent)
 /* The subvolume that @s was made of. */
 static struct subvol *source_of(struct reconstruct *r, const struct subvol *s)
 {
-	struct subvol *from = subvol_find(r, s->s.creation_parent), *master = NULL;
-	unsigned nr = 0;
+	struct subvol *from = subvol_find(r, s->s.creation_parent);
+	struct group *group = &r->groups.data[s->group];
 
-	if (from && from->s.root_inum == s->s.root_inum && from != s && from->cur)
+	if (from && from != s && from->first && from->group == s->group && from->cur)
 		return from;
-	darray_for_each(r->subvols, i) {
-		if (i->s.root_inum != s->s.root_inum || !i->cur)
-			continue;
-		nr++;
-		if (i->is_master)
-			master = i;
-	}
-	r->doubt |= nr > 1;
-	return master;
+	r->doubt |= group->nr_live > 1;
+	from = subvol_find(r, group->master);
+	return from && from != s && from->cur ? from : NULL;
 }
 
 static int follow_event(struct reconstruct *r, const struct event *e)
@@ -314,6 +352,7 @@ static int follow_event(struct reconstruct *r, const struct event *e)
 	int ret;
 
 	e->subvol->cur = e->n0;
+	r->groups.data[e->subvol->group].nr_live++;
 	if (!from) {
 		r->doubt = true;
 		return place(r, e->n0, 0);
@@ -357,8 +396,9 @@ static int grow(struct reconstruct *r)
 			continue;
 		if (s->is_master) {
 			s->cur = s->first;
+			r->groups.data[s->group].nr_live++;
 			ret = ret ?: place(r, s->first, 0);
-		} else {
+		} else if (s->first > 1) {
 			ret = ret ?: darray_push(&events, ((struct event){s->first, s}));
 		}
 	}
@@ -439,12 +479,16 @@ static int subvols_add(struct reconstruct *r)
 {
 	int ret = 0;
 
+	/* The snapshots know better. */
+	darray_for_each(r->ids, i) {
+		struct subvol *s = i->in_btree ? subvol_find(r, i->btree_subvol) : NULL;
+
+		if (s && !r->no_snapshots)
+			s->cur = i->id;
+	}
 	darray_for_each(r->subvols, s) {
 		u32 leaf = s->cur;
 
-		darray_for_each(r->ids, i)
-			if (!r->no_snapshots && i->in_btree && i->btree_subvol == s->s.id)
-				leaf = i->id;
 		if (!leaf || (s->in_btree && s->s.snapshot == leaf))
 			continue;
 		ret = ret ?: subvol_add(r, s, leaf);
@@ -459,13 +503,18 @@ static int add_first_subvol(struct reconstruct *r)
 		.s = {.id = BCH_ROOT_SUBVOL, .root_inum = BCH_ROOT_INUM},
 		.first = U32_MAX,
 		.last = U32_MAX,
+		.group = r->groups.nr,
 		.is_master = true,
 	};
+	int ret;
 
 	if (!r->no_subvols || subvol_find(r, BCH_ROOT_SUBVOL))
 		return 0;
 	r->doubt = true;
-	return darray_push(&r->subvols, s);
+	ret = darray_push(&r->groups, ((struct group){.master = BCH_ROOT_SUBVOL})) ?:
+		      darray_push(&r->subvols, s);
+	sort(r->subvols.data, r->subvols.nr, sizeof(struct subvol), cmp_subvols, NULL);
+	return ret;
 }
 
 static void forget_damage(struct reconstruct *r, unsigned btree)
@@ -486,9 +535,11 @@ int bch_snapshots_reconstruct(struct bch_fs *c)
 
 	if (!r.no_snapshots && !r.no_subvols)
 		return 0;
-	/* What is missing of the inodes may have told otherwise. */
-	r.doubt = bch_btree_damage(c, BTREE_ID_inodes, POS_MIN, SPOS_MAX) >= BTREE_DAMAGE_doubtful;
 	ret = collect(&r) ?: add_first_subvol(&r) ?: grow(&r);
+	/* Of whom a snapshot was made matters only for the trees of snapshots. */
+	r.doubt &= r.no_snapshots;
+	/* What is missing of the inodes may have told otherwise. */
+	r.doubt |= is_bad(c, BTREE_ID_inodes);
 	darray_for_each(r.subvols, s) {
 		struct id *leaf = s->cur ? id_find(&r, s->cur) : NULL;
 
@@ -512,5 +563,6 @@ int bch_snapshots_reconstruct(struct bch_fs *c)
 	darray_exit(&r.ids);
 	darray_exit(&r.roots);
 	darray_exit(&r.subvols);
+	darray_exit(&r.groups);
 	return ret;
 }

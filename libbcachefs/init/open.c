@@ -54,10 +54,26 @@ static void candidate_exit(struct candidate *d)
 	*d = (struct candidate){};
 }
 
-static int candidate_read(struct bch_fs *c, struct candidate *d, struct printbuf *err)
+/* What is refused otherwise for what it says: features that are not known may not matter. */
+static int salvage_anyway(struct bch_fs *c, const struct candidate *d, struct printbuf *err)
+{
+	struct printbuf why = PRINTBUF;
+	int ret = bch_sb_version_validate(d->sb->sb, SB_READ, 0, err);
+
+	if (!ret && bch_sb_features_validate(d->sb->sb, &why))
+		bch_log(c, "%s: %s: reading it all the same", d->path, printbuf_str(&why));
+	printbuf_exit(&why);
+	return ret;
+}
+
+static int candidate_read(struct bch_fs *c, struct candidate *d, bool salvage, struct printbuf *err)
 {
 	struct printbuf notes = PRINTBUF;
-	struct bch_sb_read_args args = {.access = SB_READ, .notes = &notes};
+	struct bch_sb_read_args args = {
+		.access = SB_READ,
+		.no_version_check = salvage,
+		.notes = &notes,
+	};
 	int ret;
 
 	d->bdev = bdev_open(d->path, BLK_OPEN_READ);
@@ -74,7 +90,7 @@ static int candidate_read(struct bch_fs *c, struct candidate *d, struct printbuf
 	if (notes.pos)
 		bch_log(c, "%s", printbuf_str(&notes));
 	printbuf_exit(&notes);
-	return ret;
+	return ret ?: salvage ? salvage_anyway(c, d, err) : 0;
 }
 
 /* The device becomes the online member of its slot. */
@@ -323,7 +339,7 @@ static int candidates_read(struct bch_fs *c, struct candidate *devs, unsigned *n
 
 	while (i < end) {
 		printbuf_reset(&why);
-		ret = candidate_read(c, &devs[i], &why);
+		ret = candidate_read(c, &devs[i], args->salvage, &why);
 		if (!ret) {
 			i++;
 			continue;
