@@ -12,7 +12,7 @@ build='gcc libc6-dev make pkg-config libblkid-dev uuid-dev libsodium-dev libssl-
 	liblz4-dev zlib1g-dev libxxhash-dev libisal-dev liburcu-dev libudev-dev libaio-dev
 	libkeyutils-dev libfuse3-dev libext2fs-dev'
 test='libarchive-tools tar xfsprogs python3 python3-pytest python3-pytest-xdist zstd fuse3 time scdoc'
-lint='clang llvm libclang-rt-dev clang-format'
+lint='clang llvm libclang-rt-dev clang-format unicode-data'
 man='scdoc'
 demo='zstd fuse3'
 kernel='linux-headers-amd64'

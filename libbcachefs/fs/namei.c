@@ -15,10 +15,12 @@
 #include "fs/snapshots.h"
 #include "fs/str_hash.h"
 #include "sb/super.h"
+#include "util/casefold.h"
 #include "util/darray.h"
 
 #define DT_DIR	       4
 #define DT_SUBVOL      16
+#define CASEFOLDED_MAX 512  /* bytes of a folded name (spec 10 section 6.5) */
 #define PATH_DEPTH_MAX 4096 /* components that a path in a message may have */
 
 /* ---- Inodes ---- */
@@ -94,83 +96,95 @@ static bool name_eq(const struct bch_dirent_view *d, const char *name, unsigned 
 	return d->name_len == len && !memcmp(d->name, name, len);
 }
 
-static bool ascii_fold_eq(const char *a, const char *b, unsigned len)
+/* Does the directory take names without case? */
+static bool dir_is_casefolded(const struct bch_fs *c, const struct bch_inode_unpacked *dir_u)
 {
-	unsigned i;
-
-	for (i = 0; i < len; i++) {
-		char x = a[i], y = b[i];
-
-		x += x >= 'A' && x <= 'Z' ? 'a' - 'A' : 0;
-		y += y >= 'A' && y <= 'Z' ? 'a' - 'A' : 0;
-		if (x != y)
-			return false;
-	}
-	return true;
+	return dir_u->bi_casefold ? dir_u->bi_casefold > 1 : sb_casefold(c->sb->sb);
 }
 
-/*
- * In a casefolded directory names stand at the hash of their folded form, which takes tables that
- * we do not have: look at all entries. An equal name is preferred to one that differs in the case
- * of ASCII letters.
- */
+/* Entry @name of a directory whose hashes are of no use: look at all of them. */
 static int lookup_by_scan(struct bch_fs *c, struct bch_ino dir, u32 snapshot, const char *name,
 			  unsigned len, struct bch_dir_target *t)
 {
 	struct bch_dirent_view d;
 	struct btree_iter iter;
 	struct bkey_view k;
-	bool folded = false;
-	int ret, err;
+	int ret;
 
 	bch_iter_init(&iter, c, BTREE_ID_dirents, SPOS(dir.inum, 0, snapshot), 0);
-	for (ret = bch_iter_peek(&iter, &k); !ret && k.k && k.k->p.inode == dir.inum;
-	     ret = bch_iter_next(&iter, &k)) {
-		bool equal;
-
-		if (!dirent_visible(c, k, dir.subvol, &d) || d.name_len != len)
-			continue;
-		equal = name_eq(&d, name, len);
-		if (!equal && (folded || !ascii_fold_eq(d.name, name, len)))
-			continue;
-		folded = true;
-		err = dirent_target(c, dir.subvol, &d, t);
-		if (equal || err) {
-			bch_iter_exit(&iter);
-			return err;
-		}
-	}
-	bch_iter_exit(&iter);
-	return ret ?: folded ? 0 : -ENOENT;
-}
-
-int bch_dir_lookup(struct bch_fs *c, struct bch_ino dir, const struct bch_inode_unpacked *dir_u,
-		   const char *name, unsigned len, struct bch_dir_target *t)
-{
-	struct bch_hash_info info = bch_hash_info(dir_u);
-	struct bch_subvol subvol;
-	struct bch_dirent_view d;
-	struct btree_iter iter;
-	struct bkey_view k;
-	int ret = bch_subvol_get(c, dir.subvol, &subvol);
-
-	if (ret)
-		return ret;
-	if (dir_u->bi_casefold > 1)
-		return lookup_by_scan(c, dir, subvol.snapshot, name, len, t);
-	bch_iter_init(&iter, c, BTREE_ID_dirents,
-		      SPOS(dir.inum, bch_dirent_hash(&info, name, len), subvol.snapshot), 0);
-	for (ret = bch_iter_peek_slot(&iter, &k); !ret; ret = bch_iter_next_slot(&iter, &k)) {
-		if (k.k->type != KEY_TYPE_dirent && k.k->type != KEY_TYPE_hash_whiteout) {
+	for (ret = bch_iter_peek(&iter, &k);; ret = bch_iter_next(&iter, &k)) {
+		if (!ret && (!k.k || k.k->p.inode != dir.inum))
 			ret = -ENOENT;
+		if (ret)
 			break;
-		}
 		if (dirent_visible(c, k, dir.subvol, &d) && name_eq(&d, name, len)) {
 			ret = dirent_target(c, dir.subvol, &d, t);
 			break;
 		}
 	}
 	bch_iter_exit(&iter);
+	return ret;
+}
+
+/* Entry @name, or with the folded form @name, at its hash. */
+static int lookup_by_hash(struct bch_fs *c, struct bch_ino dir, u32 snapshot, u64 hash,
+			  const char *name, unsigned len, bool folded, struct bch_dir_target *t)
+{
+	struct bch_dirent_view d;
+	struct btree_iter iter;
+	struct bkey_view k;
+	int ret;
+
+	bch_iter_init(&iter, c, BTREE_ID_dirents, SPOS(dir.inum, hash, snapshot), 0);
+	for (ret = bch_iter_peek_slot(&iter, &k); !ret; ret = bch_iter_next_slot(&iter, &k)) {
+		if (k.k->type != KEY_TYPE_dirent && k.k->type != KEY_TYPE_hash_whiteout) {
+			ret = -ENOENT;
+			break;
+		}
+		if (!dirent_visible(c, k, dir.subvol, &d))
+			continue;
+		if (folded && d.casefold ? d.cf_name_len == len && !memcmp(d.cf_name, name, len) :
+					   name_eq(&d, name, len)) {
+			ret = dirent_target(c, dir.subvol, &d, t);
+			break;
+		}
+	}
+	bch_iter_exit(&iter);
+	return ret;
+}
+
+static bool is_ascii(const char *s, unsigned len)
+{
+	while (len && !(*s & 0x80)) {
+		s++;
+		len--;
+	}
+	return !len;
+}
+
+int bch_dir_lookup(struct bch_fs *c, struct bch_ino dir, const struct bch_inode_unpacked *dir_u,
+		   const char *name, unsigned len, struct bch_dir_target *t)
+{
+	struct bch_hash_info info = bch_hash_info(dir_u);
+	bool casefold = dir_is_casefolded(c, dir_u);
+	char folded[CASEFOLDED_MAX];
+	struct bch_subvol subvol;
+	const char *key = name;
+	int key_len = len, ret = bch_subvol_get(c, dir.subvol, &subvol);
+
+	if (ret)
+		return ret;
+	if (casefold) {
+		key_len = utf8_casefold(name, len, folded, sizeof(folded));
+		if (key_len < 0)
+			return -ENOENT; /* nor can there be such a name */
+		key = folded;
+	}
+	ret = lookup_by_hash(c, dir, subvol.snapshot, bch_dirent_hash(&info, key, key_len), key,
+			     key_len, casefold, t);
+	/* Whoever folded it may have known more than Unicode 12.1. */
+	if (ret == -ENOENT && casefold && !is_ascii(name, len))
+		ret = lookup_by_scan(c, dir, subvol.snapshot, name, len, t);
 	return ret;
 }
 

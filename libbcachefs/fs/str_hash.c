@@ -16,6 +16,7 @@ struct bch_hash_info bch_hash_info(const struct bch_inode_unpacked *u)
 {
 	return (struct bch_hash_info){
 		.type = INODE_STR_HASH(u->bi_flags),
+		.is_31bit = u->bi_flags & BCH_INODE_FLAG_31bit_dirent_offset,
 		.seed = u->bi_hash_seed,
 	};
 }
@@ -47,6 +48,8 @@ u64 bch_dirent_hash(const struct bch_hash_info *info, const char *name, unsigned
 	u64 hash = info->type <= BCH_STR_HASH_crc64 ? crc_hash(info, name, len, NULL, 0) :
 						      siphash(info, name, len) >> 1;
 
+	if (info->is_31bit)
+		hash &= 0x7fffffff;
 	return max_t(u64, hash, 2); /* 0 and 1 are "." and ".." */
 }
 

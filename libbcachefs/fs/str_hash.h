@@ -9,7 +9,8 @@
 /* What a directory's or inode's hash depends on. */
 struct bch_hash_info {
 	u8 type;  /* enum bch_str_hash_type */
-	u64 seed; /* bi_hash_seed read as le64 */
+	bool is_31bit; /* dirents: the lowest 31 bits */
+	u64 seed;      /* bi_hash_seed read as le64 */
 };
 
 struct bch_inode_unpacked;
