@@ -83,16 +83,26 @@ static bool has_uuid(const char *path, const u8 user_uuid[16])
 	return found;
 }
 
-int host_find_devices(const u8 user_uuid[16], struct host_devices *found)
+/* Add to @found what of the candidates has the UUID. */
+static int take(struct host_devices *found, const u8 user_uuid[16],
+		int (*candidates)(struct host_devices *list))
 {
 	struct host_devices all = {};
-	int ret = getenv("BCACHEFS_BLOCK_SCAN") ? 0 : from_udev(&all);
+	int ret = candidates(&all);
 
-	if (!ret && !all.paths.nr)
-		ret = from_partitions(&all);
 	darray_for_each(all.paths, path)
 		if (!ret && has_uuid(*path, user_uuid))
 			ret = add(found, *path);
 	host_devices_exit(&all);
+	return ret;
+}
+
+int host_find_devices(const u8 user_uuid[16], struct host_devices *found)
+{
+	int ret = getenv("BCACHEFS_BLOCK_SCAN") ? 0 : take(found, user_uuid, from_udev);
+
+	/* udev may not run, or not know of them yet. */
+	if (!ret && !found->paths.nr)
+		ret = take(found, user_uuid, from_partitions);
 	return ret;
 }
