@@ -210,7 +210,9 @@ static bool entry_in_ranges(const struct list_journal *l, const struct jset_entr
 	if (!entry_is_filterable(e))
 		return false;
 	for_each_jset_key(k, e)
-		darray_for_each(l->ranges, r) if (key_in_range(r, e->btree_id, &k->k)) return true;
+		darray_for_each(l->ranges, r)
+			if (key_in_range(r, e->btree_id, &k->k))
+				return true;
 	return false;
 }
 
@@ -251,7 +253,9 @@ static bool next_piece(const struct list_journal *l, struct jset_entry *e, struc
 		*start = e;
 		*end = transaction_end(e, last);
 		if (entry_is_transaction_start(e))
-			for_each_jset_entry(i, *start, *end) if (entry_in_ranges(l, i)) return true;
+			for_each_jset_entry(i, *start, *end)
+				if (entry_in_ranges(l, i))
+					return true;
 		e = *end;
 	}
 	return false;
@@ -327,8 +331,9 @@ static void entry_to_text(struct list_journal *l, const struct journal_entry *en
 		if (!head)
 			head_to_text(&l->out, entry, j, blacklisted);
 		head = true;
-		for_each_jset_entry(e, start, end) if (entry_in_btrees(l, e))
-			sub_entry_to_text(l, e, blacklisted);
+		for_each_jset_entry(e, start, end)
+			if (entry_in_btrees(l, e))
+				sub_entry_to_text(l, e, blacklisted);
 	}
 }
 
@@ -370,8 +375,9 @@ static void entry_to_json(struct list_journal *l, const struct journal_entry *en
 		if (!head)
 			head_to_json(&js, l, entry, j);
 		head = true;
-		for_each_jset_entry(e, start, end) if (entry_in_btrees(l, e))
-			bch_jset_entry_to_json(&js, l->c, e);
+		for_each_jset_entry(e, start, end)
+			if (entry_in_btrees(l, e))
+				bch_jset_entry_to_json(&js, l->c, e);
 	}
 	if (head) {
 		json_array_end(&js);

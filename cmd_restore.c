@@ -48,9 +48,11 @@ struct cmd_restore {
 
 static volatile bool interrupted;
 
+/* The first one asks for an orderly end, a second one does not ask. */
 static void on_signal(int sig)
 {
 	interrupted = true;
+	signal(sig, SIG_DFL);
 }
 
 static void silence(struct bch_fs *c, const char *line)

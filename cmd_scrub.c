@@ -50,9 +50,11 @@ struct scrub {
 
 static volatile sig_atomic_t interrupted;
 
+/* The first one asks for an orderly end, a second one does not ask. */
 static void on_signal(int sig)
 {
 	interrupted = 1;
+	signal(sig, SIG_DFL);
 }
 
 static bool tick(struct bch_scrub *s)

@@ -61,6 +61,18 @@ const struct blacklist_range *journal_blacklist_find(const struct journal_blackl
 	return b->ranges.data[i].start <= seq ? &b->ranges.data[i] : NULL;
 }
 
+bool journal_blacklist_covers(const struct journal_blacklist *b, u64 start, u64 end)
+{
+	while (start < end) {
+		const struct blacklist_range *r = journal_blacklist_find(b, start);
+
+		if (!r)
+			return false;
+		start = r->end;
+	}
+	return true;
+}
+
 bool bch_journal_seq_is_blacklisted(const struct bch_fs *c, u64 seq)
 {
 	return c->journal && journal_blacklist_find(&c->journal->blacklist, seq);

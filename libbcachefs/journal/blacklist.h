@@ -26,6 +26,8 @@ struct journal_blacklist {
 int journal_blacklist_add(struct journal_blacklist *b, u64 start, u64 end);
 /* The range that contains @seq, or NULL. */
 const struct blacklist_range *journal_blacklist_find(const struct journal_blacklist *b, u64 seq);
+/* Are all of [@start, @end) blacklisted? */
+bool journal_blacklist_covers(const struct journal_blacklist *b, u64 start, u64 end);
 /* Take over the superblock section of @c into c->journal. 0 or -ENOMEM. */
 int bch_journal_blacklist_read(struct bch_fs *c);
 

@@ -81,8 +81,7 @@ static void clean_to_text(struct printbuf *out, const struct bch_sb *sb, const s
 		return;
 	prt_printf(out, "flags:          %x\n", le32_to_cpu(clean->flags));
 	prt_printf(out, "journal_seq:    %llu\n", le64_to_cpu(clean->journal_seq));
-	for_each_jset_entry(e, clean_start(clean), sb_section_end(&clean->head))
-	{
+	for_each_jset_entry(e, clean_start(clean), sb_section_end(&clean->head)) {
 		if (entry_is_empty(e))
 			continue;
 		bch_jset_entry_to_text(out, NULL, e);
@@ -101,9 +100,9 @@ static void clean_to_json(struct json *j, const struct bch_sb *sb, const struct 
 	json_u64(j, "flags", le32_to_cpu(clean->flags));
 	json_u64(j, "journal_seq", le64_to_cpu(clean->journal_seq));
 	json_array_begin(j, "entries");
-	for_each_jset_entry(e, clean_start(clean),
-			    sb_section_end(&clean->head)) if (!entry_is_empty(e))
-		bch_jset_entry_to_json(j, NULL, e);
+	for_each_jset_entry(e, clean_start(clean), sb_section_end(&clean->head))
+		if (!entry_is_empty(e))
+			bch_jset_entry_to_json(j, NULL, e);
 	json_array_end(j);
 	kfree(clean);
 }
@@ -191,8 +190,7 @@ int bch_clean_section_take(struct bch_fs *c, u64 *seq)
 	if (!clean)
 		return -ENOMEM;
 	*seq = le64_to_cpu(clean->journal_seq);
-	for_each_jset_entry(e, clean_start(clean), sb_section_end(&clean->head))
-	{
+	for_each_jset_entry(e, clean_start(clean), sb_section_end(&clean->head)) {
 		ret = bch_journal_entry_take(c, e);
 		if (ret)
 			break;

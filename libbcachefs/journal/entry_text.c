@@ -23,8 +23,7 @@ static void keys_to_text(struct printbuf *out, const struct bch_fs *c, const str
 {
 	bool first = true;
 
-	for_each_jset_key(k, e)
-	{
+	for_each_jset_key(k, e) {
 		if (!first) {
 			prt_newline(out);
 			bch_jset_entry_type_to_text(out, e->type);
@@ -163,9 +162,10 @@ void bch_jset_entry_to_json(struct json *j, const struct bch_fs *c, const struct
 		json_str(j, "btree", printbuf_str(&text));
 		json_u64(j, "level", e->level);
 		json_array_begin(j, "keys");
-		for_each_jset_key(k, e) bch_bkey_to_json(j, c, bkey_i_view(k),
-							 (struct bkey_where){.btree = e->btree_id,
-									     .level = e->level});
+		for_each_jset_key(k, e)
+			bch_bkey_to_json(j, c, bkey_i_view(k),
+					 (struct bkey_where){.btree = e->btree_id,
+							     .level = e->level});
 		json_array_end(j);
 	} else {
 		json_str(j, "type", bch_jset_entry_type_names[e->type]);

@@ -25,23 +25,6 @@ static int read_quietly(struct bch_fs *c)
 	return ret == -ENOMEM ? ret : 0;
 }
 
-static bool entry_counts(const struct journal_entry *e)
-{
-	return e->csum_good && (e->state == JOURNAL_ENTRY_DIRTY || e->state == JOURNAL_ENTRY_CLEAN);
-}
-
-static bool all_blacklisted(const struct bch_journal *j, u64 start, u64 end)
-{
-	while (start < end) {
-		const struct blacklist_range *r = journal_blacklist_find(&j->blacklist, start);
-
-		if (!r)
-			return false;
-		start = r->end;
-	}
-	return true;
-}
-
 static u64 complete_from(const struct bch_journal *j)
 {
 	u64 from = j->replay_last + 1;
@@ -49,9 +32,9 @@ static u64 complete_from(const struct bch_journal *j)
 	for (size_t i = j->entries.nr; i--;) {
 		const struct journal_entry *e = j->entries.data[i];
 
-		if (e->seq >= from || !entry_counts(e))
+		if (e->seq >= from || !journal_entry_counts(e))
 			continue;
-		if (!all_blacklisted(j, e->seq + 1, from))
+		if (!journal_blacklist_covers(&j->blacklist, e->seq + 1, from))
 			break;
 		from = e->seq;
 	}
@@ -88,7 +71,7 @@ bool bch_journal_history_covers(const struct bch_fs *c, const struct journal_his
 	for (size_t i = j->entries.nr; i--;) {
 		const struct journal_entry *e = j->entries.data[i];
 
-		if (e->seq <= seq && entry_counts(e) && journal_entry_is_flush(e))
+		if (e->seq <= seq && journal_entry_counts(e) && journal_entry_is_flush(e))
 			return e->seq >= h->complete_from && e->last_seq >= h->complete_from;
 	}
 	return false;
@@ -102,12 +85,10 @@ static int entry_overlay(struct bch_fs *c, struct journal_entry *entry,
 
 	if (IS_ERR(j))
 		return PTR_ERR(j) == -ENOMEM ? -ENOMEM : 0;
-	for_each_jset_entry(e, j->start, jset_last(j))
-	{
+	for_each_jset_entry(e, j->start, jset_last(j)) {
 		if (e->type != JSET_ENTRY_btree_keys || e->level)
 			continue;
-		for_each_jset_key(k, e)
-		{
+		for_each_jset_key(k, e) {
 			if (!ret && want(e->btree_id, k->k.p, arg))
 				ret = bch_overlay_add(c, e->btree_id, 0, k, le64_to_cpu(j->seq),
 						      (u64 *)k - (u64 *)j->start);
@@ -123,7 +104,7 @@ int bch_journal_history_overlay(struct bch_fs *c, const struct journal_history *
 	int ret = 0;
 
 	darray_for_each(c->journal->entries, e)
-		if (!ret && (*e)->seq >= h->complete_from && entry_counts(*e))
+		if (!ret && (*e)->seq >= h->complete_from && journal_entry_counts(*e))
 			ret = entry_overlay(c, *e, want, arg);
 	bch_overlay_sort(c);
 	return ret;

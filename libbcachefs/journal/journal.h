@@ -49,6 +49,12 @@ static inline bool journal_entry_is_flush(const struct journal_entry *e)
 	return !(e->flags & JSET_NO_FLUSH);
 }
 
+/* It was written whole, and is part of what the filesystem went through. */
+static inline bool journal_entry_counts(const struct journal_entry *e)
+{
+	return e->csum_good && (e->state == JOURNAL_ENTRY_DIRTY || e->state == JOURNAL_ENTRY_CLEAN);
+}
+
 /* The ring of one member (spec 04 section 3). */
 struct journal_dev {
 	unsigned nr;

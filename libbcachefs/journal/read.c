@@ -436,12 +436,11 @@ static u64 missing(struct bch_fs *c, bool report)
 
 static void datetime_to_text(struct printbuf *out, const struct jset *j)
 {
-	for_each_jset_entry(e, (struct jset_entry *)j->start,
-			    jset_last(j)) if (e->type == JSET_ENTRY_datetime)
-	{
-		prt_date(out, le64_to_cpu(((struct jset_datetime *)e->data)->seconds));
-		return;
-	}
+	for_each_jset_entry(e, (struct jset_entry *)j->start, jset_last(j))
+		if (e->type == JSET_ENTRY_datetime) {
+			prt_date(out, le64_to_cpu(((struct jset_datetime *)e->data)->seconds));
+			return;
+		}
 }
 
 static void duplicate_found(struct bch_fs *c, const struct journal_entry *e, const struct jset *j,

@@ -20,8 +20,7 @@
 
 static int entry_keys_overlay(struct bch_fs *c, const struct jset *j, const struct jset_entry *e)
 {
-	for_each_jset_key(k, e)
-	{
+	for_each_jset_key(k, e) {
 		int ret = bch_overlay_add(c, e->btree_id, e->level, k, le64_to_cpu(j->seq),
 					  (u64 *)k - (u64 *)j->start);
 
@@ -41,8 +40,7 @@ static int entry_take(struct bch_fs *c, struct journal_entry *entry, bool overla
 		ret = PTR_ERR(j);
 		return ret == -ENOMEM ? ret : 0;
 	}
-	for_each_jset_entry(e, j->start, jset_last(j))
-	{
+	for_each_jset_entry(e, j->start, jset_last(j)) {
 		ret = bch_journal_entry_take(c, e);
 		if (!ret && overlay && e->type == JSET_ENTRY_btree_keys)
 			ret = entry_keys_overlay(c, j, e);

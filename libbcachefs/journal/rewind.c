@@ -25,18 +25,12 @@ static bool is_rewound(const struct jset_entry *e)
 	return !e->level && e->btree_id < 64 && REWOUND_BTREES >> e->btree_id & 1;
 }
 
-static bool counts(const struct journal_entry *e)
-{
-	return (e->state == JOURNAL_ENTRY_DIRTY || e->state == JOURNAL_ENTRY_CLEAN) && e->csum_good;
-}
-
 /* Has every key of these btrees its old one before it? */
 static bool has_old_keys(const struct jset *j)
 {
 	const struct jset_entry *last = NULL;
 
-	for_each_jset_entry(e, j->start, jset_last(j))
-	{
+	for_each_jset_entry(e, j->start, jset_last(j)) {
 		if (!is_rewound(e))
 			continue;
 		if (e->type == JSET_ENTRY_overwrite) {
@@ -45,8 +39,7 @@ static bool has_old_keys(const struct jset *j)
 		}
 		if (e->type != JSET_ENTRY_btree_keys)
 			continue;
-		for_each_jset_key(k, e)
-		{
+		for_each_jset_key(k, e) {
 			const struct bkey_i *old = last ? (const void *)last->data : NULL;
 
 			if (!old || !le16_to_cpu(last->u64s) || last->btree_id != e->btree_id ||
@@ -62,9 +55,9 @@ static u64 time_of(const struct jset *j)
 {
 	u64 t = 0;
 
-	for_each_jset_entry(e, j->start, jset_last(j)) if (e->type == JSET_ENTRY_datetime &&
-							   le16_to_cpu(e->u64s)) t =
-		le64_to_cpu(((struct jset_datetime *)e->data)->seconds);
+	for_each_jset_entry(e, j->start, jset_last(j))
+		if (e->type == JSET_ENTRY_datetime && le16_to_cpu(e->u64s))
+			t = le64_to_cpu(((struct jset_datetime *)e->data)->seconds);
 	return t;
 }
 
@@ -72,12 +65,10 @@ static int put_back(struct bch_fs *c, const struct jset *j)
 {
 	u64 seq = le64_to_cpu(j->seq);
 
-	for_each_jset_entry(e, j->start, jset_last(j))
-	{
+	for_each_jset_entry(e, j->start, jset_last(j)) {
 		if (e->type != JSET_ENTRY_overwrite || !is_rewound(e))
 			continue;
-		for_each_jset_key(k, e)
-		{
+		for_each_jset_key(k, e) {
 			u32 offset = (u64 *)k - (u64 *)j->start;
 			int ret = bch_overlay_add(c, e->btree_id, 0, k, U64_MAX - seq,
 						  U32_MAX - offset);
@@ -92,15 +83,6 @@ static int put_back(struct bch_fs *c, const struct jset *j)
 static bool is_there_yet(const struct bch_rewind *r, const struct journal_entry *e, u64 time)
 {
 	return r->by_time ? time && time <= r->time : e->seq <= r->seq;
-}
-
-/* May there be nothing of numbers [@first, @last]? */
-static bool may_lack(const struct bch_fs *c, u64 first, u64 last)
-{
-	for (; first <= last; first++)
-		if (!bch_journal_seq_is_blacklisted(c, first))
-			return false;
-	return true;
 }
 
 /* Back over one entry: 1 when it is the one wanted, -BCH_ERR_journal_rewind when it cannot be. */
@@ -163,13 +145,13 @@ int bch_journal_rewind(struct bch_fs *c, struct bch_rewind *r, struct printbuf *
 	for (i = j->entries.nr; i-- && !ret;) {
 		struct journal_entry *e = j->entries.data[i];
 
-		if (!counts(e) || bch_journal_seq_is_blacklisted(c, e->seq))
+		if (!journal_entry_counts(e) || bch_journal_seq_is_blacklisted(c, e->seq))
 			continue;
 		if (!above) {
 			r->newest = e->seq;
 			if (!r->by_time && r->seq > r->newest)
 				return not_yet(r, err);
-		} else if (!may_lack(c, e->seq + 1, above - 1)) {
+		} else if (!journal_blacklist_covers(&j->blacklist, e->seq + 1, above)) {
 			break;
 		}
 		above = e->seq;

@@ -35,12 +35,10 @@ static u64 sum_keys(const struct jset *j)
 {
 	u64 sum = 0;
 
-	for_each_jset_entry(e, (struct jset_entry *)j->start, jset_last(j))
-	{
+	for_each_jset_entry(e, (struct jset_entry *)j->start, jset_last(j)) {
 		if (!jset_entry_type_has_keys(e->type))
 			continue;
-		for_each_jset_key(k, e)
-		{
+		for_each_jset_key(k, e) {
 			if (k->k.u64s < BKEY_U64s)
 				abort();
 			for (unsigned i = 0; i < k->k.u64s; i++)
@@ -56,8 +54,7 @@ static void print(const struct jset *j, const struct bch_fs *c)
 	struct json js = JSON(&doc);
 
 	json_array_begin(&js, NULL);
-	for_each_jset_entry(e, (struct jset_entry *)j->start, jset_last(j))
-	{
+	for_each_jset_entry(e, (struct jset_entry *)j->start, jset_last(j)) {
 		bch_jset_entry_to_text(&text, c, e);
 		prt_newline(&text);
 		bch_jset_entry_to_json(&js, c, e);
