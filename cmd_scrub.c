@@ -42,7 +42,8 @@ struct scrub {
 	u64 started; /* ns */
 	struct printbuf out;
 	struct json j;
-	struct { /* being told */
+	const char *device; /* option: only this one */
+	struct {	    /* being told */
 		u64 inum, offset, len;
 	} file;
 	void (*show_viewer)(void *t, u32 snapshot);
@@ -110,6 +111,11 @@ static void show_file(void *arg, u64 inum, u32 snapshot, u64 offset, u64 len)
 			   t);
 }
 
+static bool is_of_stripe(const struct bch_scrub_item *item)
+{
+	return item->kind == SCRUB_stripe_data || item->kind == SCRUB_parity;
+}
+
 /* ---- Text ---- */
 
 static void prt_viewer(void *arg, u32 snapshot)
@@ -146,7 +152,9 @@ static void prt_finding(struct scrub *t, const struct bch_scrub_finding *f)
 		prt_printf(out, " level %u, node that ends at ", item->level);
 		bch_bpos_to_text(out, item->pos);
 		prt_newline(out);
-	} else if (item->kind >= SCRUB_stripe_data) {
+	} else if (item->kind == SCRUB_journal) {
+		prt_printf(out, "  journal entry %llu\n", item->seq);
+	} else if (is_of_stripe(item)) {
 		prt_printf(out, "  stripe %llu block %u\n", item->pos.offset, item->block);
 	}
 }
@@ -192,6 +200,7 @@ static void prt_dev(struct scrub *t, const struct bch_dev *ca)
 	prt_part(out, "cached", d->bytes[SCRUB_cached]);
 	prt_part(out, "stripe data blocks", d->bytes[SCRUB_stripe_data]);
 	prt_part(out, "parity", d->bytes[SCRUB_parity]);
+	prt_part(out, "journal", d->bytes[SCRUB_journal]);
 	prt_part(out, "unverified", d->unverified);
 	prt_printf(out, "; %llu bad copies", d->repairable + d->lost);
 	if (d->repairable || d->lost)
@@ -206,7 +215,8 @@ static void prt_report(struct scrub *t)
 	t->show_viewer = prt_viewer;
 	prt_findings(t);
 	for (i = 0; i < t->s.c->nr_devices; i++)
-		if (bch_dev_online(bch_dev(t->s.c, i)))
+		if (bch_dev_online(bch_dev(t->s.c, i)) &&
+		    (!t->s.only || t->s.only == bch_dev(t->s.c, i)))
 			prt_dev(t, bch_dev(t->s.c, i));
 	if (t->s.missing)
 		prt_printf(&t->out, "%llu copies on missing devices were not checked\n",
@@ -239,7 +249,7 @@ static void json_finding(struct scrub *t, size_t i, size_t end)
 	const struct bch_scrub_item *item = &f->item;
 	struct printbuf text = PRINTBUF;
 	struct json *j = &t->j;
-	bool stripe = item->kind >= SCRUB_stripe_data;
+	bool stripe = is_of_stripe(item), keyed = item->kind < SCRUB_super;
 
 	json_object_begin(j, NULL);
 	json_u64(j, "dev_idx", item->dev);
@@ -248,12 +258,16 @@ static void json_finding(struct scrub *t, size_t i, size_t end)
 	json_u64(j, "sector", item->sector);
 	json_u64(j, "sectors", item->sectors);
 	bch_btree_id_to_text(&text, item->btree);
-	json_str(j, "btree", printbuf_str(&text));
+	if (keyed)
+		json_str(j, "btree", printbuf_str(&text));
+	if (item->kind == SCRUB_journal)
+		json_u64(j, "seq", item->seq);
 	if (item->kind == SCRUB_node)
 		json_u64(j, "level", item->level);
 	if (stripe)
 		json_u64(j, "block", item->block);
-	bch_bpos_to_json(j, "pos", item->pos);
+	if (keyed)
+		bch_bpos_to_json(j, "pos", item->pos);
 	json_str(j, "data", bch_scrub_kind_names[item->kind]);
 	json_str(j, "kind",
 		 stripe && f->fault == SCRUB_checksum ? "ec" : bch_scrub_fault_names[f->fault]);
@@ -272,8 +286,9 @@ static void json_finding(struct scrub *t, size_t i, size_t end)
 
 static void json_dev(struct scrub *t, const struct bch_dev *ca)
 {
-	static const char *const names[] = {"btree_bytes", "data_bytes", "cached_bytes",
-					    "stripe_data_bytes", "parity_bytes"};
+	static const char *const names[] = {"btree_bytes",	 "data_bytes",	 "cached_bytes",
+					    "stripe_data_bytes", "parity_bytes", "superblock_bytes",
+					    "layout_bytes",	 "journal_bytes"};
 	const struct bch_scrub_dev *d = &t->s.devs[ca->idx];
 	struct json *j = &t->j;
 	unsigned i;
@@ -282,7 +297,11 @@ static void json_dev(struct scrub *t, const struct bch_dev *ca)
 	json_u64(j, "dev_idx", ca->idx);
 	json_uuid(j, "dev_uuid", ca->mi.uuid);
 	json_str(j, "name", bch_dev_online(ca) ? ca->path : "");
-	json_str(j, "state", !bch_dev_online(ca) ? "offline" : t->s.stopped ? "running" : "done");
+	json_str(j, "state",
+		 !bch_dev_online(ca)	      ? "offline" :
+		 t->s.only && t->s.only != ca ? "not checked" :
+		 t->s.stopped		      ? "running" :
+						"done");
 	for (i = 0; i < SCRUB_KIND_NR; i++)
 		json_u64(j, names[i], d->bytes[i]);
 	json_u64(j, "unverifiable_bytes", d->unverified);
@@ -341,6 +360,8 @@ enum {
 	OPT_DRY_RUN,
 	OPT_NO_REPAIR,
 	OPT_REPAIR,
+	OPT_ONLY_DEVICE,
+	OPT_RATE,
 	OPT_DEGRADED,
 	OPT_PROGRESS,
 	OPT_JSON,
@@ -355,6 +376,8 @@ static const struct cli_opt scrub_opts[] = {
 	[OPT_DRY_RUN] = {"dry-run", 'n', NULL, "read and check, and write nothing"},
 	[OPT_NO_REPAIR] = {"no-repair", 0, NULL, "the same as --dry-run"},
 	[OPT_REPAIR] = {"repair", 'r', NULL, "write bad copies anew (not supported yet)"},
+	[OPT_ONLY_DEVICE] = {"device", 0, "DEVICE", "check only this member, by its path or index"},
+	[OPT_RATE] = {"rate", 0, "SIZE", "read at most SIZE a second of each member"},
 	[OPT_DEGRADED] = {"degraded", 0, NULL, "go on when members are missing"},
 	[OPT_PROGRESS] = {"progress", 0, NULL,
 			  "show progress also where standard error is no terminal"},
@@ -383,6 +406,13 @@ static void parse_opt(struct scrub *t, int opt, const char *value)
 		break;
 	case OPT_REPAIR:
 		t->dry_run = false;
+		break;
+	case OPT_ONLY_DEVICE:
+		t->device = value;
+		break;
+	case OPT_RATE:
+		if (bch_parse_size(value, &t->s.rate) || !t->s.rate)
+			cli_usage_error(t->cmd, "'%s' is not a size", value);
 		break;
 	case OPT_DEGRADED:
 		t->open.degraded = t->open.very_degraded = true;
@@ -416,6 +446,24 @@ static void refuse_mounted(struct scrub *t)
 	printbuf_exit(&why);
 }
 
+/* The member that --device names, by path or index; false: there is none. */
+static bool choose_device(struct scrub *t)
+{
+	struct bch_fs *c = t->s.c;
+	char index[16];
+	unsigned i;
+
+	for (i = 0; t->device && i < c->nr_devices && !t->s.only; i++) {
+		struct bch_dev *ca = bch_dev(c, i);
+
+		snprintf(index, sizeof(index), "%u", i);
+		if (bch_dev_online(ca) &&
+		    (!strcmp(ca->path, t->device) || !strcmp(index, t->device)))
+			t->s.only = ca;
+	}
+	return !t->device || t->s.only;
+}
+
 static int scrub(struct scrub *t)
 {
 	struct bch_scrub *s = &t->s;
@@ -423,6 +471,11 @@ static int scrub(struct scrub *t)
 
 	if (cli_open(t->cmd, &s->c, &t->paths, &t->open, t->json ? "scrub" : NULL))
 		return SCRUB_EXIT_FAILED;
+	if (!choose_device(t)) {
+		cli_error(t->cmd, "%s is none of the devices that are here", t->device);
+		bch_fs_close(s->c);
+		return SCRUB_EXIT_FAILED;
+	}
 	/* Each bad copy is reported once, by the scrub itself. */
 	if (!t->verbose)
 		s->c->log = silence;
@@ -482,7 +535,8 @@ const struct cli_cmd cmd_scrub = {
 	.operands = "DEVICE...",
 	.summary = "check every copy of all data and metadata",
 	.details =
-		"Reads every copy of every btree node and extent and every block of every stripe, "
+		"Reads every copy of every btree node and extent, every block of every stripe, the "
+		"superblocks and what the journal holds to be replayed, "
 		"in the order of the devices and on all of them at once, and checks it. Each bad "
 		"copy is told with its device, sector and bucket, what could stand in for it, and "
 		"the files that it belongs to. The filesystem must not be mounted.\n"

@@ -299,3 +299,102 @@ def test_scrub_is_quiet_without_terminal(bcachefs, images):
     r = bcachefs.run("scrub", "-n", *images(SETS["basic"]), status=0)
     assert "%" not in r.err and "\r" not in r.err
     assert re.fullmatch(r"\S+: btree [\d.]+ KiB, data [\d.]+ MiB; 0 bad copies\n", r.out)
+
+
+# ---- Superblocks and journal ----
+
+def turn(path, sector, sectors=1):
+    with open(path, "r+b") as f:
+        f.seek(sector * 512)
+        data = bytes(b ^ 0x33 for b in f.read(sectors * 512))
+        f.seek(sector * 512)
+        f.write(data)
+
+
+def layout(bcachefs, path):
+    text = bcachefs.run("show-super", "-l", path).out
+    return [int(n) for n in re.search(r"^ +Offsets: +([\d, ]+)", text, re.M)[1].split(",")]
+
+
+@pytest.mark.parametrize("nr", [0, 1, 2])
+def test_scrub_bad_superblock_copy(bcachefs, copies, nr):
+    paths = copies(SETS["multi3"])
+    sector = layout(bcachefs, paths[1])[nr]
+    turn(paths[1], sector, 3)
+    r = scrub(bcachefs, paths, REPAIRABLE)
+    assert [(e["dev_idx"], e["sector"], e["data"], e["remedy"]) for e in r["errors"]] == \
+        [(1, sector, "superblock", "other_copy")]
+    assert f"{paths[1]} sector {sector} (bucket " in bcachefs.run("scrub", "-n", *paths).out
+    scrub(bcachefs, ["--device", paths[0], *paths], 0)
+
+
+def test_scrub_old_superblock_copy(bcachefs, copies):
+    """A copy that a write did not reach."""
+    (path,) = paths = copies(SETS["basic"])
+    first, second, _ = layout(bcachefs, path)
+    with open(path, "r+b") as f:
+        f.seek(second * 512)
+        old = f.read(64 << 10)
+        bcachefs.run("set-fs-option", "--errors=panic", path, status=0)
+        f.seek(second * 512)
+        f.write(old)
+    r = scrub(bcachefs, paths, REPAIRABLE)
+    assert [(e["sector"], e["data"], e["reason"]) for e in r["errors"]] == [(second, "superblock", "older than the others")]
+
+
+def test_scrub_bad_layout(bcachefs, copies):
+    paths = copies(SETS["basic"])
+    turn(paths[0], 7)
+    r = scrub(bcachefs, paths, REPAIRABLE)
+    assert [(e["sector"], e["data"]) for e in r["errors"]] == [(7, "layout")]
+
+
+def dirty_entries(bcachefs, paths):
+    """seq -> [(dev, sector)] of what would be replayed."""
+    found = {}
+    for line in bcachefs.run("list_journal", "--json", *paths, status=0).out.splitlines():
+        entry = json.loads(line)
+        found[int(entry["seq"])] = [(p["dev"], p["sector"]) for p in entry["ptrs"]]
+    return found
+
+
+@pytest.mark.parametrize("both", [False, True], ids=["one", "both"])
+def test_scrub_bad_journal_entry(bcachefs, copies, both):
+    paths = copies(SETS["unclean2"])
+    entries = dirty_entries(bcachefs, paths)
+    seq = sorted(s for s in entries if len(entries[s]) == 2)[-3]
+    places = sorted(entries[seq])[:2 if both else 1]
+    for dev, sector in places:
+        with open(paths[dev], "r+b") as f:
+            f.seek(sector * 512 + 300)
+            f.write(b"\xa5\x5a\xa5")
+    r = scrub(bcachefs, paths, LOST if both else REPAIRABLE)
+    found = [e for e in r["errors"] if e["data"] == "journal entry"]
+    assert sorted((e["dev_idx"], e["sector"]) for e in found) == places
+    assert {(e["seq"], e["remedy"]) for e in found} == {(seq, "lost" if both else "other_copy")}
+
+
+# ---- One device, slowly ----
+
+def test_scrub_of_one_device_reads_that_alone(damage):
+    d = damage("multi3")
+    for p in extents_with(d, lambda _, ptrs: sum("cached" not in p[5] for p in ptrs) == 2)[0][1]:
+        if "cached" not in p[5]:
+            d.flip(*p[:3])
+    for dev, path in enumerate(d.paths):
+        for word in (path, str(dev)):
+            r = scrub(d.bcachefs, ["--device", word, *d.paths])
+            assert d.places(r["errors"]) == [b for b in sorted(d.bad) if b[0] == dev]
+            assert [x["state"] for x in r["devices"]] == ["done" if i == dev else "not checked" for i in range(3)]
+            assert r["totals"]["on_missing_devices"] == 0
+    r = d.bcachefs.run("scrub", "-n", "--device=/dev/none", *d.paths, status=FAILED)
+    assert "none of the devices" in r.err
+
+
+def test_scrub_keeps_its_rate(bcachefs, images):
+    paths = images(SETS["basic"])
+    r = scrub(bcachefs, paths, 0)
+    read = r["totals"]["bytes_done"]
+    slow = scrub(bcachefs, ["--rate", str(read // 3), *paths], 0)
+    assert slow["seconds"] >= 2 and slow["totals"]["bytes_done"] == read
+    bcachefs.run("scrub", "-n", "--rate=0", *paths, status=USAGE)

@@ -9,6 +9,7 @@
 #include <linux/kernel.h>
 #include <linux/sort.h>
 #include <linux/string.h>
+#include <linux/timekeeping.h>
 #include "btree/iter.h"
 #include "data/data.h"
 #include "data/scrub_state.h"
@@ -20,8 +21,15 @@
 #define FINDINGS_MAX (1U << 18) /* with details */
 #define TICK	     (HZ / 5)
 
-const char *const bch_scrub_kind_names[] = {"btree node",	 "extent",	 "cached extent",
-					    "stripe data block", "parity block", NULL};
+const char *const bch_scrub_kind_names[] = {"btree node",
+					    "extent",
+					    "cached extent",
+					    "stripe data block",
+					    "parity block",
+					    "superblock",
+					    "layout",
+					    "journal entry",
+					    NULL};
 const char *const bch_scrub_fault_names[] = {"good",	   "unverified", "checksum", "io",
 					     "decompress", "node",	 NULL};
 const char *const bch_scrub_remedy_names[] = {
@@ -172,6 +180,7 @@ static int batch_submit(struct scrub_queue *q, size_t *i)
 		return -ENOMEM;
 	}
 	*i += batch->nr;
+	q->bytes += (u64)batch->sectors << 9;
 	batch->err = bch_dev_read(s->c, q->ca->idx, batch->sector, batch->buf,
 				  (size_t)batch->sectors << 9);
 	__atomic_add_fetch(&q->in_flight, 1, __ATOMIC_RELAXED);
@@ -188,6 +197,22 @@ static void beyond_device(struct scrub_queue *q, const struct bch_scrub_item *it
 				      .why = "beyond the end of the device"};
 
 	account(q->s, &f, false);
+}
+
+/* Wait until the member may be read again. */
+static void keep_rate(struct scrub_queue *q)
+{
+	struct scrub_state *st = q->s->state;
+	u64 rate = q->s->rate, due, now;
+
+	if (!rate)
+		return;
+	/* Both parts fit in 64 bits. */
+	due = q->started + q->bytes / rate * NSEC_PER_SEC +
+	      (u64)((double)(q->bytes % rate) * NSEC_PER_SEC / rate);
+	while ((now = ktime_get_ns()) < due && !READ_ONCE(st->stop))
+		wait_event_timeout(st->wait, READ_ONCE(st->stop),
+				   min_t(u64, (due - now) / (NSEC_PER_SEC / HZ) + 1, TICK));
 }
 
 static int reader(void *arg)
@@ -208,6 +233,7 @@ static int reader(void *arg)
 		wait_event(st->wait,
 			   __atomic_load_n(&q->in_flight, __ATOMIC_ACQUIRE) < BATCHES_MAX);
 		ret = batch_submit(q, &i);
+		keep_rate(q);
 	}
 	wait_event(st->wait, !__atomic_load_n(&q->in_flight, __ATOMIC_ACQUIRE));
 	if (ret)
@@ -410,7 +436,7 @@ static int state_init(struct bch_scrub *s)
 		struct bch_dev *ca = bch_dev(s->c, i);
 		struct scrub_queue *q;
 
-		if (!bch_dev_online(ca))
+		if (!bch_scrub_wants_dev(s, i))
 			continue;
 		q = st->queues[i] = kzalloc(sizeof(*q), GFP_KERNEL);
 		if (!q)
@@ -419,6 +445,7 @@ static int state_init(struct bch_scrub *s)
 		q->ca = ca;
 		q->sectors = bdev_nr_sectors(ca->bdev);
 		q->limit = U64_MAX;
+		q->started = ktime_get_ns();
 		nr++;
 	}
 	for (i = 0; i < s->c->nr_devices; i++)
@@ -469,6 +496,9 @@ int bch_scrub_run(struct bch_scrub *s)
 {
 	bool first = true;
 	int ret = state_init(s);
+
+	if (!ret && s->metadata)
+		ret = bch_scrub_check_fixed(s);
 
 	while (!ret) {
 		ret = bch_scrub_collect(s, first) ?: read_all(s);

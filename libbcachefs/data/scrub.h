@@ -16,6 +16,9 @@ enum bch_scrub_kind {
 	SCRUB_cached,	   /* a copy that is only cached */
 	SCRUB_stripe_data, /* a data block, by the checksums of the stripe */
 	SCRUB_parity,
+	SCRUB_super,
+	SCRUB_layout,
+	SCRUB_journal, /* an entry that would be replayed; item.seq is its number */
 	SCRUB_KIND_NR
 };
 
@@ -73,7 +76,9 @@ struct bch_scrub_dev {
 
 struct bch_scrub {
 	struct bch_fs *c;
-	bool metadata, data; /* what to check */
+	bool metadata, data;  /* what to check */
+	struct bch_dev *only; /* this member alone; NULL: all */
+	u64 rate;	      /* bytes a second and member; 0: no limit */
 	/* Called by the caller's thread now and then: false stops. May be NULL. */
 	bool (*tick)(struct bch_scrub *s);
 	void *private;

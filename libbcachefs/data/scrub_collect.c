@@ -65,7 +65,8 @@ static int push(struct collect *w, const struct bch_scrub_item *item)
 	struct scrub_queue *q = w->s->state->queues[item->dev];
 
 	if (!q) {
-		w->s->missing += w->first && bch_dev(w->s->c, item->dev);
+		w->s->missing += w->first && bch_dev(w->s->c, item->dev) &&
+				 !bch_dev_online(bch_dev(w->s->c, item->dev));
 		return 0;
 	}
 	if (w->first)

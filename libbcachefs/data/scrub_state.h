@@ -24,7 +24,9 @@ struct scrub_queue {
 	size_t items_max;
 	u64 start, limit;
 	struct task_struct *reader;
-	u64 sectors;   /* of the device */
+	u64 sectors; /* of the device */
+	u64 started; /* ns, and bytes read since: for the rate */
+	u64 bytes;
 	u32 in_flight; /* batches */
 };
 
@@ -48,6 +50,17 @@ int bch_scrub_collect(struct bch_scrub *s, bool first);
 int bch_scrub_verify(struct bch_scrub *s, struct bch_scrub_finding *f, const void *buf);
 /* Look for what can stand in for a bad item: remedy is set. */
 void bch_scrub_find_remedy(struct bch_scrub *s, struct bch_scrub_finding *f);
+
+/* Superblocks, layout and journal: adds to the findings and the counters. 0 or -ENOMEM. */
+int bch_scrub_check_fixed(struct bch_scrub *s);
+
+/* Is the member here, and to be checked? */
+static inline bool bch_scrub_wants_dev(const struct bch_scrub *s, unsigned dev)
+{
+	const struct bch_dev *ca = bch_dev(s->c, dev);
+
+	return bch_dev_online(ca) && (!s->only || s->only == ca);
+}
 
 /* Same bytes, same checksum. */
 bool bch_scrub_same_item(const struct bch_scrub_item *a, const struct bch_scrub_item *b);

@@ -8,7 +8,7 @@
 
 /* What a directory's or inode's hash depends on. */
 struct bch_hash_info {
-	u8 type;  /* enum bch_str_hash_type */
+	u8 type;       /* enum bch_str_hash_type */
 	bool is_31bit; /* dirents: the lowest 31 bits */
 	u64 seed;      /* bi_hash_seed read as le64 */
 };
