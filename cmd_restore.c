@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include "alloc/usage.h"
 #include "btree/damage.h"
+#include "btree/state.h"
 #include "cli/cli.h"
 #include "cli/open.h"
 #include "cli/progress.h"
@@ -21,6 +22,7 @@
 #include "fs/snapshots.h"
 #include "host/probe.h"
 #include "host/restore.h"
+#include "journal/journal.h"
 #include "journal/rewind.h"
 #include "sb/opts.h"
 
@@ -41,7 +43,6 @@ struct cmd_restore {
 	bool tar;
 	struct cli_progress progress;
 	u64 total; /* bytes, 0: not known */
-	u64 faults; /* found when it was opened: a damaged end of the journal looks like a torn one */
 	struct printbuf out;
 	struct json j;
 };
@@ -284,15 +285,18 @@ static void report(struct restore *r, const struct restore_obj *obj)
 		print_problems(t, obj);
 }
 
-/* What no single file can be blamed for. */
+/*
+ * What no single file can be blamed for. Of the btrees that is what tells which files there are; a
+ * damaged end of the journal looks like one that is torn.
+ */
 static void report_metadata(struct cmd_restore *t)
 {
 	static const u8 btrees[] = {BTREE_ID_subvolumes, BTREE_ID_snapshots};
 	struct bch_fs *c = t->r.c;
 	struct printbuf name = PRINTBUF;
 	enum btree_damage kind;
-	bool told = false;
 	unsigned i;
+	u64 faults;
 
 	for (i = 0; i < ARRAY_SIZE(btrees); i++) {
 		kind = bch_btree_damage(c, btrees[i], POS_MIN, SPOS_MAX);
@@ -303,15 +307,20 @@ static void report_metadata(struct cmd_restore *t)
 		cli_error(t->cmd, "%s: btree %s is damaged (%s): files may be missing", c->name,
 			  printbuf_str(&name), bch_btree_damage_name(kind));
 		t->r.errors++;
-		told = true;
 	}
-	if (!told && (c->nr_errors || t->faults)) {
+	faults = c->nr_errors - c->btree->nr_findings + c->journal->nr_bad;
+	if (faults) {
 		cli_error(t->cmd,
-			  "%s: the metadata has %llu faults: what was changed last may be older or "
+			  "%s: the journal has %llu faults: what was changed last may be older or "
 			  "missing ('-v' tells more)",
-			  c->name, max(c->nr_errors, t->faults));
+			  c->name, faults);
 		t->r.errors++;
 	}
+	if (c->btree->nr_findings && !t->open.scan && t->r.errors)
+		cli_error(t->cmd,
+			  "%s: nodes of the btrees cannot be read; '--scan' looks on the devices "
+			  "for what can stand in for them",
+			  c->name);
 	for (i = 0; i < t->r.nr_paths; i++) {
 		if (t->r.paths_found >> i & 1)
 			continue;
@@ -366,18 +375,6 @@ static int find_subvol(struct cmd_restore *t, u32 *id)
 	return ret;
 }
 
-/* Blocks that could not be read so far, or had a wrong checksum. */
-static u64 count_faults(const struct bch_fs *c)
-{
-	u64 nr = 0;
-	unsigned i;
-
-	for (i = 0; i < c->nr_devices; i++)
-		if (bch_dev_online(bch_dev(c, i)))
-			nr += bch_dev(c, i)->read_errors + bch_dev(c, i)->csum_errors;
-	return nr;
-}
-
 /* Bytes to read, about: what is used, without the further copies. */
 static void estimate(struct cmd_restore *t)
 {
@@ -430,11 +427,12 @@ static int restore(struct cmd_restore *t)
 	cli_progress_end(&t->progress);
 	if (ret)
 		return EXIT_FAIL;
-	t->faults = count_faults(r->c);
 	if (!t->verbose)
 		r->c->log = silence;
 	ret = bch_fs_start_reading(r->c) ?: find_subvol(t, &r->subvol) ?: open_target(t);
 	if (ret) {
+		if (t->json)
+			cli_json_error("restore", ret, bch_err_sentence(ret));
 		bch_fs_close(r->c);
 		return EXIT_FAIL;
 	}

@@ -6,6 +6,7 @@ import os
 import random
 import re
 import shutil
+import signal
 import struct
 import subprocess
 
@@ -132,6 +133,16 @@ def test_equal_without_one_member(bcachefs, images, tmp, image_set, gone):
     named = check_damaged(r, target, image_set, None)
     if image_set.name not in ("tomb", "n39multi", "n39un", "unclean2"):
         assert r.status == 0 and not named, f"{r!r}"
+
+
+def test_interrupted_stream_ends_early_and_says_so(bcachefs, images):
+    p = subprocess.Popen([bcachefs.path, "restore", *images(SETS["snap"]), "-"], stdout=subprocess.PIPE,
+                         stderr=subprocess.PIPE)
+    some = p.stdout.read(1 << 20)
+    p.send_signal(signal.SIGINT)
+    rest, messages = p.communicate(timeout=60)
+    assert p.returncode == 4 and b"interrupted" in messages, messages
+    assert len(some + rest) < 80 << 20
 
 
 # ---- What is restored ----

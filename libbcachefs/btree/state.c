@@ -53,8 +53,10 @@ void bch_btree_report(struct bch_fs *c, const struct btree_finding *f)
 
 	remember_damage(c, f);
 	mutex_lock(&s->finding_lock);
-	if (f->class != BTREE_FINDING_RETRY)
+	if (f->class != BTREE_FINDING_RETRY) {
 		c->nr_errors++;
+		s->nr_findings++;
+	}
 	if (s->ops.finding)
 		s->ops.finding(c, f);
 	else

@@ -55,7 +55,8 @@ struct bch_btree_state {
 	struct btree_overlay overlay;
 	struct bch_btree_ops ops;
 	struct mutex finding_lock;
-	u64 lost_data; /* bits: btrees with nodes that could not be read */
+	u64 nr_findings; /* of those that c->nr_errors counts */
+	u64 lost_data;	 /* bits: btrees with nodes that could not be read */
 	struct mutex damage_lock;
 	struct btree_damages *damage[BTREE_ID_NR_MAX]; /* NULL: none known */
 	struct node_index *scan;		       /* what a scan found; NULL: there was none */

@@ -461,6 +461,7 @@ static int build(struct rebuild *r)
 	if (ret)
 		return ret;
 	r->c->nr_errors++;
+	r->c->btree->nr_findings++;
 	tell(r);
 	return 0;
 }

@@ -76,6 +76,7 @@ struct bch_journal {
 
 	u64 replay_first, replay_last; /* last_seq and seq of the newest flush entry, or 0 */
 	u64 start_seq;		       /* lower bound for the next entry */
+	u64 nr_bad;		       /* blocks with a wrong checksum, or a torn end */
 	u64 nr_lost;		       /* entries that should be replayed, but are missing or bad */
 	u64 oldest_seq;		       /* of all entries found, kept or not */
 

@@ -420,6 +420,7 @@ static void scan_bucket_done(struct scan_bucket *b)
 		s->c->nr_errors++;
 	}
 	b->ca->csum_errors += b->nr_bad;
+	s->c->journal->nr_bad += b->nr_bad;
 	darray_for_each(b->found, e) {
 		int ret = scan_add(s, *e);
 
