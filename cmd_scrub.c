@@ -6,6 +6,9 @@
 #include <linux/string.h>
 #include <linux/timekeeping.h>
 #include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include "cli/checkpoint.h"
 #include "cli/cli.h"
 #include "cli/open.h"
 #include "cli/progress.h"
@@ -14,6 +17,8 @@
 #include "fs/namei.h"
 #include "host/probe.h"
 #include "sb/opts.h"
+
+#define CHECKPOINT_EVERY (30ULL * 1000000000) /* ns */
 
 /* Exit status: a mask. */
 enum {
@@ -43,7 +48,11 @@ struct scrub {
 	struct printbuf out;
 	struct json j;
 	const char *device; /* option: only this one */
-	struct {	    /* being told */
+	bool checkpoint, restart, status, resumed;
+	char *checkpoint_path;
+	u64 pass_started; /* s since the epoch */
+	u64 saved;	  /* ns: when the checkpoint was last written */
+	struct {	  /* being told */
 		u64 inum, offset, len;
 	} file;
 	void (*show_viewer)(void *t, u32 snapshot);
@@ -58,12 +67,26 @@ static void on_signal(int sig)
 	signal(sig, SIG_DFL);
 }
 
+static void save_checkpoint(struct scrub *t)
+{
+	int ret = cli_checkpoint_save(&t->s, t->checkpoint_path, t->pass_started);
+
+	t->saved = ktime_get_ns();
+	if (ret) {
+		cli_progress_clear(&t->progress);
+		cli_error(t->cmd, "%s: the checkpoint cannot be written: %s", t->checkpoint_path,
+			  strerror(-ret));
+	}
+}
+
 static bool tick(struct bch_scrub *s)
 {
 	struct scrub *t = s->private;
 	u64 done = __atomic_load_n(&s->done, __ATOMIC_RELAXED);
 
 	cli_progress_show(&t->progress, done, done ? s->total : 0);
+	if (t->checkpoint && ktime_get_ns() - t->saved > CHECKPOINT_EVERY)
+		save_checkpoint(t);
 	return !interrupted;
 }
 
@@ -344,7 +367,7 @@ static void json_report(struct scrub *t)
 	json_u64(j, "lost", s->lost);
 	json_u64(j, "on_missing_devices", s->missing);
 	json_object_end(j);
-	json_bool(j, "resumed", false);
+	json_bool(j, "resumed", t->resumed);
 	json_u64(j, "seconds", (ktime_get_ns() - t->started) / 1000000000);
 	json_u64(j, "exit_status", exit_status(t));
 	json_object_end(j);
@@ -360,6 +383,9 @@ enum {
 	OPT_DRY_RUN,
 	OPT_NO_REPAIR,
 	OPT_REPAIR,
+	OPT_CHECKPOINT,
+	OPT_RESTART,
+	OPT_STATUS,
 	OPT_ONLY_DEVICE,
 	OPT_RATE,
 	OPT_DEGRADED,
@@ -376,6 +402,11 @@ static const struct cli_opt scrub_opts[] = {
 	[OPT_DRY_RUN] = {"dry-run", 'n', NULL, "read and check, and write nothing"},
 	[OPT_NO_REPAIR] = {"no-repair", 0, NULL, "the same as --dry-run"},
 	[OPT_REPAIR] = {"repair", 'r', NULL, "write bad copies anew (not supported yet)"},
+	[OPT_CHECKPOINT] = {"checkpoint", 0, "[=FILE]",
+			    "keep in FILE how far it is, and continue from there (default "
+			    "/var/lib/bcachefs/scrub-UUID.json)"},
+	[OPT_RESTART] = {"restart", 0, NULL, "begin anew, whatever the checkpoint says"},
+	[OPT_STATUS] = {"status", 0, NULL, "show the checkpoint, check nothing"},
 	[OPT_ONLY_DEVICE] = {"device", 0, "DEVICE", "check only this member, by its path or index"},
 	[OPT_RATE] = {"rate", 0, "SIZE", "read at most SIZE a second of each member"},
 	[OPT_DEGRADED] = {"degraded", 0, NULL, "go on when members are missing"},
@@ -406,6 +437,16 @@ static void parse_opt(struct scrub *t, int opt, const char *value)
 		break;
 	case OPT_REPAIR:
 		t->dry_run = false;
+		break;
+	case OPT_CHECKPOINT:
+		t->checkpoint = true;
+		t->checkpoint_path = value ? strdup(value) : NULL;
+		break;
+	case OPT_RESTART:
+		t->restart = true;
+		break;
+	case OPT_STATUS:
+		t->status = t->checkpoint = true;
 		break;
 	case OPT_ONLY_DEVICE:
 		t->device = value;
@@ -464,6 +505,46 @@ static bool choose_device(struct scrub *t)
 	return !t->device || t->s.only;
 }
 
+/* Take up where the checkpoint was left; false: told why not. */
+static bool load_checkpoint(struct scrub *t)
+{
+	struct printbuf err = PRINTBUF;
+	int ret = 0;
+
+	if (!t->checkpoint)
+		return true;
+	t->pass_started = ktime_get_real_seconds();
+	t->saved = ktime_get_ns();
+	if (!t->checkpoint_path)
+		t->checkpoint_path = cli_checkpoint_default_path(t->s.c);
+	if (!t->checkpoint_path)
+		cli_die(t->cmd, "out of memory");
+	if (!t->restart)
+		ret = cli_checkpoint_load(&t->s, t->checkpoint_path, &err);
+	if (ret < 0)
+		cli_error(t->cmd, "%s", printbuf_str(&err));
+	t->resumed = ret > 0;
+	printbuf_exit(&err);
+	return ret >= 0;
+}
+
+static int show_status(struct scrub *t)
+{
+	struct printbuf err = PRINTBUF;
+	int ret;
+
+	if (!t->checkpoint_path)
+		t->checkpoint_path = cli_checkpoint_default_path(t->s.c);
+	if (!t->checkpoint_path)
+		cli_die(t->cmd, "out of memory");
+	ret = cli_checkpoint_to_text(&t->out, t->checkpoint_path, &err);
+	if (ret)
+		cli_error(t->cmd, "%s", printbuf_str(&err));
+	cli_flush(&t->out);
+	printbuf_exit(&err);
+	return ret ? SCRUB_EXIT_FAILED : 0;
+}
+
 static int scrub(struct scrub *t)
 {
 	struct bch_scrub *s = &t->s;
@@ -471,8 +552,18 @@ static int scrub(struct scrub *t)
 
 	if (cli_open(t->cmd, &s->c, &t->paths, &t->open, t->json ? "scrub" : NULL))
 		return SCRUB_EXIT_FAILED;
+	if (t->status) {
+		ret = show_status(t);
+		bch_fs_close(s->c);
+		return ret;
+	}
 	if (!choose_device(t)) {
 		cli_error(t->cmd, "%s is none of the devices that are here", t->device);
+		bch_fs_close(s->c);
+		return SCRUB_EXIT_FAILED;
+	}
+	if (!load_checkpoint(t)) {
+		bch_scrub_exit(s);
 		bch_fs_close(s->c);
 		return SCRUB_EXIT_FAILED;
 	}
@@ -485,6 +576,8 @@ static int scrub(struct scrub *t)
 	cli_progress_start(&t->progress, "scrub", t->force_progress);
 	ret = bch_fs_start_reading(s->c) ?: bch_scrub_run(s);
 	cli_progress_end(&t->progress);
+	if (t->checkpoint)
+		save_checkpoint(t);
 	if (ret && !s->stopped) {
 		cli_error(t->cmd, "%s: stopped: %s", s->c->name, bch_err_str(ret));
 		if (t->json)
@@ -496,7 +589,8 @@ static int scrub(struct scrub *t)
 		else
 			prt_report(t);
 		if (s->stopped)
-			cli_error(t->cmd, "interrupted; not all was checked");
+			cli_error(t->cmd, "interrupted; not all was checked%s",
+				  t->checkpoint ? ": the same command continues" : "");
 		ret = exit_status(t);
 	}
 	bch_scrub_exit(s);
@@ -517,13 +611,17 @@ static int run_scrub(const struct cli_cmd *cmd, int argc, char **argv)
 		parse_opt(&t, opt, p.value);
 	if (!t.paths.d.nr)
 		cli_usage_error(cmd, "please supply a device");
-	if (!t.dry_run)
+	if (!t.dry_run && !t.status)
 		cli_die(cmd,
 			"repair is not supported yet; '--dry-run' checks all and writes nothing");
 	if (!t.s.metadata && !t.s.data)
 		t.s.metadata = t.s.data = true;
-	refuse_mounted(&t);
+	if (t.status)
+		t.open.nostart = true;
+	else
+		refuse_mounted(&t);
 	status = scrub(&t);
+	free(t.checkpoint_path);
 	cli_paths_exit(&t.paths);
 	printbuf_exit(&t.out);
 	return status;

@@ -2,6 +2,8 @@
 import json
 import os
 import re
+import signal
+import subprocess
 
 import pytest
 
@@ -398,3 +400,82 @@ def test_scrub_keeps_its_rate(bcachefs, images):
     slow = scrub(bcachefs, ["--rate", str(read // 3), *paths], 0)
     assert slow["seconds"] >= 2 and slow["totals"]["bytes_done"] == read
     bcachefs.run("scrub", "-n", "--rate=0", *paths, status=USAGE)
+
+
+# ---- Checkpoints ----
+
+def damaged_here_and_there(d, seed):
+    """Every tenth extent has one bad copy."""
+    for _, ptrs in extents_with(d, lambda line, ptrs: "cached" not in ptrs[0][5])[seed::10]:
+        d.flip(*ptrs[0][:3])
+
+
+def comparable(r):
+    drop = ("state", "name")
+    return [{k: v for k, v in d.items() if k not in drop} for d in r["devices"]], r["errors"], r["exit_status"]
+
+
+@pytest.mark.threads
+@pytest.mark.parametrize("name", ["multi3", "ec4", "basic"])
+def test_scrub_goes_on_where_it_was_interrupted(damage, tmp, name):
+    d = damage(name)
+    damaged_here_and_there(d, 3)
+    whole = scrub(d.bcachefs, d.paths)
+    status = whole["exit_status"]
+    assert status and whole["errors"]
+    path = os.path.join(tmp, "checkpoint")
+    rate = max(x["btree_bytes"] + x["data_bytes"] for x in whole["devices"]) // 4
+    words = [f"--checkpoint={path}", "--rate", str(rate), *d.paths]
+    p = subprocess.Popen([d.bcachefs.path, "scrub", "-n", "--json", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    with pytest.raises(subprocess.TimeoutExpired):
+        p.wait(2)
+    p.send_signal(signal.SIGINT)
+    out, err = p.communicate(timeout=60)
+    assert p.returncode & 1 and b"the same command continues" in err
+    part = json.loads(out)
+    with open(path) as f:
+        saved = json.load(f)
+    assert saved["version"] == 1 and {x["state"] for x in saved["devices"]} >= {"running"}
+    assert [(x["dev_idx"], x["data_bytes"]) for x in saved["devices"]] == \
+        [(x["dev_idx"], x["data_bytes"]) for x in part["devices"]]
+    assert all(x["pos"]["bucket"] == x["pos"]["sector"] // x["bucket_sectors"] for x in saved["devices"])
+    text = d.bcachefs.run("scrub", "--status", f"--checkpoint={path}", *d.paths, status=0).out
+    assert re.search(r"running, \d+\.\d%, read .* bad copies$", text, re.M)
+    rest = scrub(d.bcachefs, [f"--checkpoint={path}", *d.paths], status)
+    assert rest["resumed"] and not part["resumed"]
+    assert comparable(rest) == comparable(whole)
+    assert rest["totals"]["bytes_done"] < whole["totals"]["bytes_done"]
+    again = scrub(d.bcachefs, [f"--checkpoint={path}", *d.paths], status)
+    assert not again["resumed"] and comparable(again) == comparable(whole)
+    assert " done, " in d.bcachefs.run("scrub", "--status", f"--checkpoint={path}", *d.paths, status=0).out
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"version":2}', '{"devices":[{"dev_idx":"x","pos":{}]}', "{" * 5000,
+                                     '{"version":1,"errors":[{"dev_idx":99999}],"devices":[{"dev_idx":300}]} garbage'])
+def test_scrub_of_a_bad_checkpoint(bcachefs, images, tmp, content):
+    path = os.path.join(tmp, "checkpoint")
+    with open(path, "w") as f:
+        f.write(content)
+    paths = images(SETS["basic"])
+    r = bcachefs.run("scrub", "-n", f"--checkpoint={path}", *paths)
+    if content.endswith("garbage"):
+        assert r.status == 0, r
+    else:
+        assert r.status == FAILED and "is not a checkpoint of a scrub" in r.err
+        with open(path) as f:
+            assert f.read() == content
+        bcachefs.run("scrub", "-n", "--restart", f"--checkpoint={path}", *paths, status=0)
+    with open(path) as f:
+        assert json.load(f)["devices"][0]["state"] == "done"
+    assert os.listdir(tmp) == ["checkpoint"]
+
+
+def test_scrub_takes_no_checkpoint_of_another_filesystem(bcachefs, images, tmp):
+    path = os.path.join(tmp, "checkpoint")
+    scrub(bcachefs, [f"--checkpoint={path}", *images(SETS["basic"])], 0)
+    with open(path) as f:
+        text = f.read().replace('"done"', '"running"')
+    with open(path, "w") as f:
+        f.write(text)
+    r = scrub(bcachefs, [f"--checkpoint={path}", *images(SETS["comp"])], 0)
+    assert not r["resumed"] and r["devices"][0]["data_bytes"]

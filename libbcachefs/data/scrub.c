@@ -16,7 +16,6 @@
 #include "format/errcode.h"
 #include "format/reflink.h"
 
-#define BATCHES_MAX  4		/* in flight, a device */
 #define GAP_SECTORS  128U	/* what is read for nothing rather than seeking */
 #define FINDINGS_MAX (1U << 18) /* with details */
 #define TICK	     (HZ / 5)
@@ -38,6 +37,7 @@ const char *const bch_scrub_remedy_names[] = {
 struct batch {
 	struct work_struct work;
 	struct scrub_queue *q;
+	unsigned slot;	  /* of q->flight */
 	size_t first, nr; /* items */
 	u64 sector;
 	u32 sectors;
@@ -58,6 +58,7 @@ static void scrub_fail(struct scrub_state *st, int err)
 	mutex_lock(&st->lock);
 	st->err = st->err ?: err;
 	mutex_unlock(&st->lock);
+	WRITE_ONCE(st->failed, true);
 	WRITE_ONCE(st->stop, true);
 }
 
@@ -72,7 +73,7 @@ static void account(struct bch_scrub *s, struct bch_scrub_finding *f, bool again
 		bch_scrub_find_remedy(s, f);
 	mutex_lock(&st->lock);
 	__atomic_add_fetch(&s->done, bytes, __ATOMIC_RELAXED);
-	if (!again && f->fault != SCRUB_io) {
+	if (!again && f->fault != SCRUB_io && f->item.sector >= dev->start) {
 		dev->bytes[f->item.kind] += bytes;
 		dev->unverified += f->fault == SCRUB_unverified ? bytes : 0;
 	}
@@ -96,7 +97,7 @@ static void batch_check(struct batch *batch)
 	size_t i;
 	int ret;
 
-	for (i = batch->first; i < batch->first + batch->nr && !READ_ONCE(s->state->stop); i++) {
+	for (i = batch->first; i < batch->first + batch->nr && !READ_ONCE(s->state->failed); i++) {
 		const struct bch_scrub_item *item = &q->items.data[i];
 		bool again = i > batch->first && bch_scrub_same_item(item, &f.item);
 		u8 *buf = batch->buf + ((item->sector - batch->sector) << 9);
@@ -123,6 +124,10 @@ static void batch_put(struct batch *batch)
 {
 	struct scrub_queue *q = batch->q;
 
+	mutex_lock(&q->s->state->lock);
+	if (!READ_ONCE(q->s->state->failed))
+		q->flight[batch->slot] = U64_MAX;
+	mutex_unlock(&q->s->state->lock);
 	kvfree(batch->buf);
 	kfree(batch);
 	__atomic_sub_fetch(&q->in_flight, 1, __ATOMIC_RELEASE);
@@ -166,6 +171,19 @@ static void batch_fill(struct batch *batch, struct scrub_queue *q, size_t i)
 	batch->sectors = end - batch->sector;
 }
 
+/* There is a slot: no more batches are submitted than there are. */
+static void take_slot(struct scrub_queue *q, struct batch *batch)
+{
+	size_t end = batch->first + batch->nr;
+
+	mutex_lock(&q->s->state->lock);
+	while (q->flight[batch->slot] != U64_MAX && batch->slot < SCRUB_BATCHES_MAX - 1)
+		batch->slot++;
+	q->flight[batch->slot] = batch->sector;
+	q->next = end < q->items.nr ? q->items.data[end].sector : q->limit;
+	mutex_unlock(&q->s->state->lock);
+}
+
 static int batch_submit(struct scrub_queue *q, size_t *i)
 {
 	struct bch_scrub *s = q->s;
@@ -180,6 +198,7 @@ static int batch_submit(struct scrub_queue *q, size_t *i)
 		return -ENOMEM;
 	}
 	*i += batch->nr;
+	take_slot(q, batch);
 	q->bytes += (u64)batch->sectors << 9;
 	batch->err = bch_dev_read(s->c, q->ca->idx, batch->sector, batch->buf,
 				  (size_t)batch->sectors << 9);
@@ -231,7 +250,7 @@ static int reader(void *arg)
 			continue;
 		}
 		wait_event(st->wait,
-			   __atomic_load_n(&q->in_flight, __ATOMIC_ACQUIRE) < BATCHES_MAX);
+			   __atomic_load_n(&q->in_flight, __ATOMIC_ACQUIRE) < SCRUB_BATCHES_MAX);
 		ret = batch_submit(q, &i);
 		keep_rate(q);
 	}
@@ -445,6 +464,7 @@ static int state_init(struct bch_scrub *s)
 		q->ca = ca;
 		q->sectors = bdev_nr_sectors(ca->bdev);
 		q->limit = U64_MAX;
+		memset(q->flight, 0xff, sizeof(q->flight));
 		q->started = ktime_get_ns();
 		nr++;
 	}
@@ -468,6 +488,7 @@ static bool next_windows(struct bch_scrub *s)
 			continue;
 		more |= q->limit != U64_MAX;
 		q->items.nr = 0;
+		q->next = q->limit;
 		q->start = q->limit;
 		q->limit = U64_MAX;
 	}
@@ -492,6 +513,31 @@ static void state_exit(struct bch_scrub *s)
 	s->state = NULL;
 }
 
+/* All below is checked; what is looked at again lies below the start. */
+static u64 queue_pos(const struct scrub_queue *q)
+{
+	u64 pos = q->next;
+
+	for (unsigned i = 0; i < SCRUB_BATCHES_MAX; i++)
+		pos = min(pos, q->flight[i]);
+	return max(pos, q->s->devs[q->ca->idx].start);
+}
+
+void bch_scrub_hold(struct bch_scrub *s, void (*fn)(struct bch_scrub *s, void *arg), void *arg)
+{
+	struct scrub_state *st = s->state;
+
+	if (st)
+		mutex_lock(&st->lock);
+	for (unsigned i = 0; st && i < ARRAY_SIZE(st->queues); i++)
+		if (st->queues[i])
+			s->devs[i].pos = queue_pos(st->queues[i]);
+	if (fn)
+		fn(s, arg);
+	if (st)
+		mutex_unlock(&st->lock);
+}
+
 int bch_scrub_run(struct bch_scrub *s)
 {
 	bool first = true;
@@ -503,9 +549,10 @@ int bch_scrub_run(struct bch_scrub *s)
 	while (!ret) {
 		ret = bch_scrub_collect(s, first) ?: read_all(s);
 		first = false;
-		if (!next_windows(s))
+		if (ret || !next_windows(s))
 			break;
 	}
+	bch_scrub_hold(s, NULL, NULL);
 	findings_finish(s);
 	state_exit(s);
 	return ret;
@@ -514,4 +561,5 @@ int bch_scrub_run(struct bch_scrub *s)
 void bch_scrub_exit(struct bch_scrub *s)
 {
 	darray_exit(&s->findings);
+	darray_exit(&s->recheck);
 }

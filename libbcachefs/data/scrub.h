@@ -68,7 +68,15 @@ struct bch_scrub_finding {
 	const char *why;
 };
 
+/* A bad copy found before. */
+struct bch_scrub_place {
+	u64 sector;
+	u8 dev;
+};
+
 struct bch_scrub_dev {
+	u64 start; /* given: sector to begin at; what lies below was checked before */
+	u64 pos;   /* all below is checked; U64_MAX: everything */
 	u64 bytes[SCRUB_KIND_NR]; /* read and checked, or unverified */
 	u64 unverified;		  /* bytes of those */
 	u64 repairable, lost;	  /* bad copies */
@@ -79,6 +87,9 @@ struct bch_scrub {
 	bool metadata, data;  /* what to check */
 	struct bch_dev *only; /* this member alone; NULL: all */
 	u64 rate;	      /* bytes a second and member; 0: no limit */
+	/* Given: places below the devices' start to look at again; sorted by device and sector. */
+	DARRAY(struct bch_scrub_place)
+	recheck;
 	/* Called by the caller's thread now and then: false stops. May be NULL. */
 	bool (*tick)(struct bch_scrub *s);
 	void *private;
@@ -86,7 +97,7 @@ struct bch_scrub {
 	/* Progress: bytes to read (0: not known yet) and done. */
 	u64 total, done;
 	/* Results: */
-	struct bch_scrub_dev devs[BCH_MAX_DEVS + 1];
+	struct bch_scrub_dev devs[BCH_MAX_DEVS + 1]; /* counters: what is there is added to */
 	DARRAY(struct bch_scrub_finding)
 	findings;	      /* sorted by device and sector; the first of many */
 	u64 repairable, lost; /* all bad copies */
@@ -103,6 +114,8 @@ struct bch_scrub {
  */
 int bch_scrub_run(struct bch_scrub *s);
 void bch_scrub_exit(struct bch_scrub *s);
+/* Call @fn while counters and findings stand still and all devs[].pos are set. */
+void bch_scrub_hold(struct bch_scrub *s, void (*fn)(struct bch_scrub *s, void *arg), void *arg);
 
 /*
  * Call @fn for each place in a file that finding @f is about: bytes [@offset, @offset + @len) of

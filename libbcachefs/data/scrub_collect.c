@@ -60,6 +60,27 @@ static void queue_cut(struct scrub_queue *q)
 	q->items.nr = nr;
 }
 
+/* Was the place checked before, and good? */
+static bool checked_before(const struct bch_scrub *s, const struct bch_scrub_item *item)
+{
+	size_t lo = 0, hi = s->recheck.nr;
+
+	if (item->sector >= s->devs[item->dev].start)
+		return false;
+	while (lo < hi) {
+		size_t mid = (lo + hi) / 2;
+		const struct bch_scrub_place *p = &s->recheck.data[mid];
+
+		if (p->dev == item->dev && p->sector == item->sector)
+			return false;
+		if (p->dev < item->dev || (p->dev == item->dev && p->sector < item->sector))
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return true;
+}
+
 static int push(struct collect *w, const struct bch_scrub_item *item)
 {
 	struct scrub_queue *q = w->s->state->queues[item->dev];
@@ -69,6 +90,8 @@ static int push(struct collect *w, const struct bch_scrub_item *item)
 				 !bch_dev_online(bch_dev(w->s->c, item->dev));
 		return 0;
 	}
+	if (checked_before(w->s, item))
+		return 0;
 	if (w->first)
 		w->s->total += (u64)item->sectors << 9;
 	if (item->sector < q->start || item->sector >= q->limit)

@@ -12,6 +12,8 @@
 #define SCRUB_ITEMS_BYTES   (256U << 20)
 /* Sectors that are read at once; items may be larger. */
 #define SCRUB_BATCH_SECTORS 2048U
+/* In flight, a device. */
+#define SCRUB_BATCHES_MAX   4
 
 /*
  * The items of one device in the window [start, limit) of its sectors. What lies behind limit is
@@ -28,6 +30,8 @@ struct scrub_queue {
 	u64 started; /* ns, and bytes read since: for the rate */
 	u64 bytes;
 	u32 in_flight; /* batches */
+	/* Under the lock of the state: first sectors of what is not yet submitted, or in flight. */
+	u64 next, flight[SCRUB_BATCHES_MAX]; /* U64_MAX: none */
 };
 
 struct scrub_state {
@@ -35,9 +39,10 @@ struct scrub_state {
 	struct workqueue_struct *wq;
 	wait_queue_head_t wait; /* a batch or a reader has ended */
 	unsigned readers;	/* running */
-	bool stop;
-	int err;	   /* of a reader */
-	struct mutex lock; /* of findings and counters */
+	bool stop;		/* nothing more is read */
+	bool failed;		/* nor checked */
+	int err;		/* of a reader */
+	struct mutex lock;	/* of findings and counters */
 };
 
 /* Fill the queues. @first: count the bytes of what lies in all windows. 0 or a negative error. */

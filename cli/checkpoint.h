@@ -1,0 +1,26 @@
+/*
+ * Checkpoints of the scrub (spec 09 section 16): a JSON file with how far each member was checked,
+ * what was counted, and where bad copies are.
+ */
+#ifndef _CLI_CHECKPOINT_H
+#define _CLI_CHECKPOINT_H
+
+#include "data/scrub.h"
+
+/* Where it lies when nothing else is said; to be freed. NULL: no memory. */
+char *cli_checkpoint_default_path(const struct bch_fs *c);
+
+/*
+ * Continue what the file says: devs[].start, counters and recheck of @s are set for members whose
+ * uuid and bucket size are as they were. 1: some member is to be continued; 0: there is nothing to
+ * continue, from the start then; negative: it cannot be read, with a sentence in @err.
+ */
+int cli_checkpoint_load(struct bch_scrub *s, const char *path, struct printbuf *err);
+
+/* Replace the file. @started: s since the epoch. 0 or a negative errno. */
+int cli_checkpoint_save(struct bch_scrub *s, const char *path, u64 started);
+
+/* What the file says, for people. 0 or negative with a sentence in @err. */
+int cli_checkpoint_to_text(struct printbuf *out, const char *path, struct printbuf *err);
+
+#endif
