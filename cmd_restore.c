@@ -20,7 +20,6 @@
 #include "cmds.h"
 #include "format/errcode.h"
 #include "fs/snapshots.h"
-#include "host/probe.h"
 #include "host/restore.h"
 #include "journal/journal.h"
 #include "journal/rewind.h"
@@ -77,22 +76,13 @@ static void scan_progress(struct bch_fs *c, u64 done, u64 total, void *arg)
 
 /* ---- Text ---- */
 
-/* "/a/b", bytes that would disturb a terminal as \ooo. */
 static void prt_path(struct printbuf *out, const struct restore_obj *obj)
 {
 	struct printbuf path = PRINTBUF;
-	size_t i;
 
 	tree_path_to_text(&path, obj->dir, obj->name);
 	prt_char(out, '/');
-	for (i = 0; i < path.pos; i++) {
-		u8 b = path.buf[i];
-
-		if (b < 32 || b == 127 || b == '\\')
-			prt_printf(out, "\\%03o", b);
-		else
-			prt_bytes(out, &b, 1);
-	}
+	cli_prt_path(out, path.buf, path.pos);
 	printbuf_exit(&path);
 }
 
@@ -182,17 +172,6 @@ static void entered(struct restore *r, const struct restore_obj *obj)
 
 /* ---- JSON ---- */
 
-static const char *type_name(u32 mode)
-{
-	static const char *const names[16] = {
-		[S_IFREG >> 12] = "file",  [S_IFDIR >> 12] = "dir",	[S_IFLNK >> 12] = "symlink",
-		[S_IFIFO >> 12] = "fifo",  [S_IFSOCK >> 12] = "socket", [S_IFCHR >> 12] = "char",
-		[S_IFBLK >> 12] = "block",
-	};
-
-	return names[mode >> 12 & 15] ?: "unknown";
-}
-
 static void json_problems(struct json *j, const struct restore_obj *obj)
 {
 	size_t i;
@@ -224,7 +203,7 @@ static void json_obj(struct cmd_restore *t, const struct restore_obj *obj)
 	json_strn(j, "path", printbuf_str(&path), path.pos);
 	json_u64(j, "inode", obj->ino.inum);
 	json_u64(j, "subvolume", obj->ino.subvol);
-	json_str(j, "type", type_name(obj->meta->mode));
+	json_str(j, "type", restore_type_name(obj->meta->mode));
 	json_u64(j, "size", obj->meta->size);
 	json_fmt(j, "mode", "%04o", obj->meta->mode & 07777);
 	json_u64(j, "uid", obj->meta->uid);
@@ -573,22 +552,8 @@ static void parse_at_seq(struct cmd_restore *t, const char *value)
 
 static void parse_at_time(struct cmd_restore *t, const char *value)
 {
-	static const char *const forms[] = {"%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S",
-					    "%Y-%m-%d %H:%M", "%Y-%m-%d", "@%s"};
-	unsigned i;
-
-	t->rewind = (struct bch_rewind){.by_time = true};
-	for (i = 0; i < ARRAY_SIZE(forms); i++) {
-		struct tm tm = {.tm_isdst = -1};
-		const char *end = strptime(value, forms[i], &tm);
-
-		if (!end || *end)
-			continue;
-		t->rewind.time = mktime(&tm);
-		t->open.rewind = &t->rewind;
-		return;
-	}
-	cli_usage_error(t->cmd, "'%s' is not a time", value);
+	t->rewind = (struct bch_rewind){.by_time = true, .time = cli_time(t->cmd, value)};
+	t->open.rewind = &t->rewind;
 }
 
 static void parse_value(struct cmd_restore *t, int opt, const char *value)
@@ -687,16 +652,6 @@ static void check_usage(struct cmd_restore *t)
 	t->r.read_data = t->dry_run && !t->list;
 }
 
-static void refuse_mounted(struct cmd_restore *t)
-{
-	struct printbuf why = PRINTBUF;
-
-	darray_for_each(t->paths.d, path)
-		if (host_in_use(*path, &why))
-			cli_die(t->cmd, "%s: unmount it first", printbuf_str(&why));
-	printbuf_exit(&why);
-}
-
 static int run_restore(const struct cli_cmd *cmd, int argc, char **argv)
 {
 	struct cli_parse p = CLI_PARSE(cmd, argc, argv);
@@ -717,7 +672,7 @@ static int run_restore(const struct cli_cmd *cmd, int argc, char **argv)
 		parse_switch(&t, opt);
 	}
 	check_usage(&t);
-	refuse_mounted(&t);
+	cli_refuse_mounted(cmd, &t.paths);
 	status = restore(&t);
 	darray_exit(&t.wanted);
 	cli_paths_exit(&t.paths);

@@ -22,5 +22,6 @@ extern const struct cli_cmd cmd_mount;
 extern const struct cli_cmd cmd_fusemount;
 extern const struct cli_cmd cmd_scrub;
 extern const struct cli_cmd cmd_restore;
+extern const struct cli_cmd cmd_undelete;
 
 #endif

@@ -99,6 +99,12 @@ void cli_wipe(char *secret);
 /* y or Y: true. End of input: prints a message and exits. */
 bool cli_yes(const char *question);
 
+/* Seconds since the epoch of "YYYY-MM-DD[ HH:MM[:SS]]" or "@SECONDS"; bad usage exits. */
+s64 cli_time(const struct cli_cmd *cmd, const char *value);
+
+/* A path, bytes that would disturb a terminal as \ooo. */
+void cli_prt_path(struct printbuf *out, const char *path, size_t len);
+
 /* First error document of --json (spec 09 section 17). */
 void cli_json_error(const char *schema, int err, const char *message);
 

@@ -6,6 +6,7 @@
 #include "cli/open.h"
 #include "format/errcode.h"
 #include "host/keyring.h"
+#include "host/probe.h"
 #include "sb/crypt.h"
 #include "sb/super.h"
 
@@ -92,4 +93,14 @@ int cli_open(const struct cli_cmd *cmd, struct bch_fs **c, const struct cli_path
 	}
 	printbuf_exit(&err);
 	return ret;
+}
+
+void cli_refuse_mounted(const struct cli_cmd *cmd, const struct cli_paths *paths)
+{
+	struct printbuf why = PRINTBUF;
+
+	darray_for_each(paths->d, path)
+		if (host_in_use(*path, &why))
+			cli_die(cmd, "%s: unmount it first", printbuf_str(&why));
+	printbuf_exit(&why);
 }

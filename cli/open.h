@@ -21,6 +21,9 @@ struct cli_paths {
 void cli_paths_add(struct cli_paths *paths, const char *arg);
 void cli_paths_exit(struct cli_paths *paths);
 
+/* A device that is in use ends the program with a sentence. */
+void cli_refuse_mounted(const struct cli_cmd *cmd, const struct cli_paths *paths);
+
 /*
  * bch_fs_open() for commands; get_key is set here when it is NULL. On failure prints the sentence
  * (with @json_schema not NULL: as a document, too) and returns the negative error.

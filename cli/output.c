@@ -96,3 +96,17 @@ void cli_json_error(const char *schema, int err, const char *text)
 	cli_flush(&out);
 	printbuf_exit(&out);
 }
+
+void cli_prt_path(struct printbuf *out, const char *path, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len; i++) {
+		u8 b = path[i];
+
+		if (b < 32 || b == 127 || b == '\\')
+			prt_printf(out, "\\%03o", b);
+		else
+			prt_bytes(out, &b, 1);
+	}
+}

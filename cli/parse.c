@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include "cli/cli.h"
 #include "cli/fs_opts.h"
 
@@ -148,4 +149,20 @@ int cli_next(struct cli_parse *p)
 			return next_long(p, word + 2);
 		p->only_operands = true;
 	}
+}
+
+s64 cli_time(const struct cli_cmd *cmd, const char *value)
+{
+	static const char *const forms[] = {"%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S",
+					    "%Y-%m-%d %H:%M", "%Y-%m-%d", "@%s"};
+	unsigned i;
+
+	for (i = 0; i < ARRAY_SIZE(forms); i++) {
+		struct tm tm = {.tm_isdst = -1};
+		const char *end = strptime(value, forms[i], &tm);
+
+		if (end && !*end)
+			return mktime(&tm);
+	}
+	cli_usage_error(cmd, "'%s' is not a time", value);
 }

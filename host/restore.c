@@ -79,12 +79,9 @@ static struct timespec time_of(const struct bch_fs *c, u64 t)
 	return (struct timespec){.tv_sec = (ns - rest) / 1000000000, .tv_nsec = rest};
 }
 
-static void meta_init(struct restore_job *job)
+struct tree_meta restore_meta(const struct bch_fs *c, const struct bch_inode_unpacked *u)
 {
-	const struct bch_inode_unpacked *u = &job->u;
-	struct bch_fs *c = job->r->c;
-
-	job->meta = (struct tree_meta){
+	return (struct tree_meta){
 		.mode = u->bi_mode,
 		.uid = u->bi_uid,
 		.gid = u->bi_gid,
@@ -96,6 +93,17 @@ static void meta_init(struct restore_job *job)
 		.mtime = time_of(c, u->bi_mtime),
 		.ctime = time_of(c, u->bi_ctime),
 	};
+}
+
+const char *restore_type_name(u32 mode)
+{
+	static const char *const names[16] = {
+		[S_IFREG >> 12] = "file",  [S_IFDIR >> 12] = "dir",	[S_IFLNK >> 12] = "symlink",
+		[S_IFIFO >> 12] = "fifo",  [S_IFSOCK >> 12] = "socket", [S_IFCHR >> 12] = "char",
+		[S_IFBLK >> 12] = "block",
+	};
+
+	return names[mode >> 12 & 15] ?: "unknown";
 }
 
 /* Of an object without an inode: as much as its entry tells, and its extents. */
@@ -132,7 +140,7 @@ static int job_set_inode(struct restore_job *job, struct bch_ino ino, u32 snapsh
 	job->u = *u;
 	if (err)
 		return meta_init_lost(job, err);
-	meta_init(job);
+	job->meta = restore_meta(job->r->c, &job->u);
 	return 0;
 }
 

@@ -83,4 +83,9 @@ struct restore {
  */
 int restore_run(struct restore *r);
 
+/* What the inode @u says of an object. */
+struct tree_meta restore_meta(const struct bch_fs *c, const struct bch_inode_unpacked *u);
+/* "file", "dir", "symlink" ... */
+const char *restore_type_name(u32 mode);
+
 #endif

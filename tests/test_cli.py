@@ -44,7 +44,7 @@ def test_help_of_command(bcachefs, command):
         assert max(map(len, r.out.splitlines())) <= 100
 
 
-USAGE = {"restore": 1, "scrub": 16}  # statuses of their own
+USAGE = {"restore": 1, "undelete": 1, "scrub": 16}  # statuses of their own
 
 
 @pytest.mark.parametrize("command", COMMANDS)

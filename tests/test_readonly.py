@@ -24,6 +24,8 @@ READERS = (
     ("dump", "-f", "--sanitize", "--single-replica", "--nojournal", "-o", "{tmp}/dump"),
     ("fusemount", "-o", "ro,very_degraded", "{devices}", "{tmp}/mnt"),
     ("restore", "{devices}", "{tmp}/restored"),
+    ("undelete", "{devices}", "{tmp}/undeleted"),
+    ("undelete", "--list", "--scan", "{devices}"),
 )
 
 

@@ -250,8 +250,9 @@ struct tries {
 	bool any_dirty, unwritten;
 };
 
-static void tries_init(struct tries *t, struct bch_fs *c, struct bkey_view k)
+static void tries_init(struct tries *t, const struct bch_read *r, struct bkey_view k)
 {
+	struct bch_fs *c = r->c;
 	struct extent_ptr_iter iter;
 	struct extent_ptr p;
 
@@ -261,7 +262,7 @@ static void tries_init(struct tries *t, struct bch_fs *c, struct bkey_view k)
 		t->any_dirty |= !p.cached;
 		t->unwritten |= p.unwritten;
 		t->cost[t->nr] = ptr_cost(c, &p);
-		if (is_used_again(c, &p))
+		if (!r->deleted && is_used_again(c, &p))
 			t->err = -BCH_ERR_bucket_used_again;
 		else
 			t->ptr[t->nr++] = p;
@@ -376,7 +377,7 @@ static void piece_work(struct work_struct *work)
 	struct request *req = piece->req;
 	struct tries t;
 
-	tries_init(&t, req->r->c, bkey_i_view(piece->k));
+	tries_init(&t, req->r, bkey_i_view(piece->k));
 	if (piece_read(piece, &t) && request_fail(req, -EIO))
 		piece_failed_text(&req->r->why, piece, &t);
 	kfree(piece->k);
@@ -551,6 +552,34 @@ int bch_read_wait(struct bch_read *r)
 	r->private = &done;
 	r->may_block = true;
 	bch_read_submit(r);
+	wait_for_completion(&done);
+	return r->err;
+}
+
+int bch_read_key_wait(struct bch_read *r, struct bkey_view k, u64 skip)
+{
+	struct request *req = kmalloc(sizeof(*req), GFP_KERNEL);
+	DECLARE_COMPLETION_ONSTACK(done);
+	size_t len = r->len;
+	int ret;
+
+	r->err = 0;
+	r->why = PRINTBUF;
+	r->reason = 0;
+	if (!req)
+		return -ENOMEM;
+	r->done = read_wait_done;
+	r->private = &done;
+	r->may_block = true;
+	*req = (struct request){.r = r, .pieces = 1};
+	ret = skip < (u64)k.k->size << 9 ? key_read(req, k, r->offset, skip, r->buf, &len) : -EINVAL;
+	if (!ret && len < r->len)
+		ret = -EINVAL;
+	if (ret && request_fail(req, ret))
+		prt_str(&r->why, bch_err_str(ret));
+	if (req->own)
+		piece_work(&req->own->work);
+	request_put(req);
 	wait_for_completion(&done);
 	return r->err;
 }

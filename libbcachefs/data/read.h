@@ -33,6 +33,8 @@ struct bch_read {
 	bool may_block; /* the submitting thread may do the last piece itself */
 	/* Where no copy is good, what one of them has, its checksum notwithstanding. */
 	bool keep_bad;
+	/* The data is deleted: what has no checksum is read though its space was given free. */
+	bool deleted;
 
 	int err;
 	struct printbuf why; /* freed by the caller */
@@ -42,6 +44,12 @@ struct bch_read {
 void bch_read_submit(struct bch_read *r);
 /* Submit and wait: 0 or the error. */
 int bch_read_wait(struct bch_read *r);
+
+/*
+ * Read r->len bytes from byte @skip of key @k (extent, reflink_v, inline data; at most to its end),
+ * which need not be in any btree, and wait. r->offset is for messages only. 0 or the error.
+ */
+int bch_read_key_wait(struct bch_read *r, struct bkey_view k, u64 skip);
 
 /*
  * For lseek(2): the first byte at or behind @offset that is (not) a hole, at most @size;

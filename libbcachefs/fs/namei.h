@@ -54,6 +54,12 @@ int bch_xattr_get(struct bch_fs *c, struct bch_ino ino, const struct bch_inode_u
 int bch_xattr_list(struct bch_fs *c, struct bch_ino ino, const struct bch_inode_unpacked *u,
 		   struct printbuf *out);
 
+/*
+ * The full name of an xattr key, with its NUL, and its value as getxattr(2) gives it, appended.
+ * -EINVAL: it has none.
+ */
+int bch_xattr_key(struct bkey_view k, struct printbuf *name, struct printbuf *value);
+
 /* ns since the epoch of a bi_*time (units of the superblock's time base). */
 s64 bch_inode_time_ns(const struct bch_fs *c, u64 t);
 /* As in st_nlink, st_rdev, st_blocks. */

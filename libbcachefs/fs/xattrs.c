@@ -215,3 +215,20 @@ int bch_xattr_list(struct bch_fs *c, struct bch_ino ino, const struct bch_inode_
 	}
 	return ret ?: printbuf_failed(out) ? -ENOMEM : 0;
 }
+
+int bch_xattr_key(struct bkey_view k, struct printbuf *name, struct printbuf *value)
+{
+	struct bch_xattr_view x;
+
+	if (k.k->type != KEY_TYPE_xattr || bch_xattr_unpack(k, &x))
+		return -EINVAL;
+	if (x.type == 1 || x.type == 2) {
+		name_add(name, acl_names[x.type], "", 0);
+		return acl_to_vfs(x.val, x.val_len, value);
+	}
+	if (!bch_xattr_prefix(x.type))
+		return -EINVAL;
+	name_add(name, bch_xattr_prefix(x.type), x.name, x.name_len);
+	prt_bytes(value, x.val, x.val_len);
+	return 0;
+}

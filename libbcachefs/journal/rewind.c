@@ -13,17 +13,7 @@
 #include "btree/overlay.h"
 #include "format/errcode.h"
 #include "journal/read.h"
-
-/* The btrees that reading files depends on. */
-#define REWOUND_BTREES                                                                      \
-	(1ULL << BTREE_ID_extents | 1ULL << BTREE_ID_inodes | 1ULL << BTREE_ID_dirents |    \
-	 1ULL << BTREE_ID_xattrs | 1ULL << BTREE_ID_reflink | 1ULL << BTREE_ID_subvolumes | \
-	 1ULL << BTREE_ID_snapshots)
-
-static bool is_rewound(const struct jset_entry *e)
-{
-	return !e->level && e->btree_id < 64 && REWOUND_BTREES >> e->btree_id & 1;
-}
+#include "journal/updates.h"
 
 /* Has every key of these btrees its old one before it? */
 static bool has_old_keys(const struct jset *j)
@@ -31,7 +21,7 @@ static bool has_old_keys(const struct jset *j)
 	const struct jset_entry *last = NULL;
 
 	for_each_jset_entry(e, j->start, jset_last(j)) {
-		if (!is_rewound(e))
+		if (!bch_journal_entry_is_of_files(e))
 			continue;
 		if (e->type == JSET_ENTRY_overwrite) {
 			last = e;
@@ -51,22 +41,12 @@ static bool has_old_keys(const struct jset *j)
 	return true;
 }
 
-static u64 time_of(const struct jset *j)
-{
-	u64 t = 0;
-
-	for_each_jset_entry(e, j->start, jset_last(j))
-		if (e->type == JSET_ENTRY_datetime && le16_to_cpu(e->u64s))
-			t = le64_to_cpu(((struct jset_datetime *)e->data)->seconds);
-	return t;
-}
-
 static int put_back(struct bch_fs *c, const struct jset *j)
 {
 	u64 seq = le64_to_cpu(j->seq);
 
 	for_each_jset_entry(e, j->start, jset_last(j)) {
-		if (e->type != JSET_ENTRY_overwrite || !is_rewound(e))
+		if (e->type != JSET_ENTRY_overwrite || !bch_journal_entry_is_of_files(e))
 			continue;
 		for_each_jset_key(k, e) {
 			u32 offset = (u64 *)k - (u64 *)j->start;
@@ -94,7 +74,7 @@ static int step(struct bch_fs *c, struct bch_rewind *r, struct journal_entry *e)
 
 	if (IS_ERR(j))
 		return PTR_ERR(j) == -ENOMEM ? -ENOMEM : -BCH_ERR_journal_rewind;
-	time = time_of(j);
+	time = bch_jset_time(j);
 	r->oldest = e->seq;
 	r->oldest_time = time;
 	if (is_there_yet(r, e, time))

@@ -1,0 +1,353 @@
+/* Deleted files, listed or copied out (host/undelete.h). */
+#include <errno.h>
+#include <fnmatch.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <linux/kernel.h>
+#include <linux/slab.h>
+#include "fs/namei.h"
+#include "host/undelete.h"
+
+#define UNKNOWN	    "lost+found" /* where files go whose directory is not known */
+#define LOST_MAX    1024
+#define SYMLINK_MAX PATH_MAX
+
+/* A file with its place in the target. */
+struct wanted {
+	struct bch_undelete_file *f;
+	char *path;
+	size_t len;
+};
+
+struct run {
+	struct undelete *u;
+	DARRAY(struct wanted) files;
+	DARRAY(struct tree_dir *) dirs; /* from the top to the one being filled */
+};
+
+/* One file on its way. */
+struct copy {
+	struct undelete *u;
+	struct undelete_obj obj;
+	struct tree_file *file; /* NULL: of the file nothing is written */
+	char *target;		/* of a symlink: SYMLINK_MAX + 1 bytes, or NULL */
+};
+
+unsigned undelete_percent(const struct bch_undelete_file *f)
+{
+	u64 good = f->verified + f->unverified, all = good + f->lost;
+
+	return all ? (unsigned)((double)good * 100 / all) : 100;
+}
+
+/* ---- What is wanted ---- */
+
+static bool matches(const char *pattern, const char *path, size_t len)
+{
+	size_t n;
+
+	while (*pattern == '/')
+		pattern++;
+	n = strlen(pattern);
+	while (n && pattern[n - 1] == '/')
+		n--;
+	if (!n || (len >= n && !memcmp(path, pattern, n) && (len == n || path[n] == '/')))
+		return true;
+	return !fnmatch(pattern, path, 0);
+}
+
+static bool is_wanted(struct undelete *u, const struct wanted *w)
+{
+	const struct bch_inode_unpacked *i = &w->f->u;
+	bool wanted = !u->nr_patterns && !u->nr_inums;
+	unsigned n;
+
+	for (n = 0; n < u->nr_patterns && !wanted; n++)
+		wanted = matches(u->patterns[n], w->path, w->len);
+	for (n = 0; n < u->nr_inums && !wanted; n++)
+		wanted = u->inums[n] == w->f->inum;
+	/* The inode changes last when it loses its last name. */
+	return wanted && (!u->since || !(i->bi_flags & BCH_INODE_FLAG_unlinked) ||
+			  bch_inode_time_ns(u->d.c, i->bi_ctime) / 1000000000 >= u->since);
+}
+
+static int cmp_wanted(const void *_l, const void *_r)
+{
+	const struct wanted *l = _l, *r = _r;
+	int ret = strcmp(l->path, r->path);
+
+	/* Of one name the one that was deleted last. */
+	return ret ?: l->f->deleted_seq < r->f->deleted_seq ? 1 : -1;
+}
+
+static int choose(struct run *r)
+{
+	struct undelete *u = r->u;
+	int ret = 0;
+
+	darray_for_each(u->d.files, f) {
+		struct printbuf path = PRINTBUF;
+		struct wanted w = {.f = f};
+
+		if (!S_ISREG(f->u.bi_mode) && !S_ISLNK(f->u.bi_mode))
+			continue;
+		bch_undelete_path_to_text(&u->d, f, &path);
+		if (printbuf_failed(&path))
+			return -ENOMEM;
+		w.len = path.pos - (path.buf[0] == '/');
+		w.path = kmemdup(printbuf_str(&path) + (path.buf[0] == '/'), w.len + 1, GFP_KERNEL);
+		printbuf_exit(&path);
+		if (!w.path)
+			return -ENOMEM;
+		if (!is_wanted(u, &w)) {
+			kfree(w.path);
+			continue;
+		}
+		ret = darray_push(&r->files, w);
+		if (ret)
+			return ret;
+	}
+	if (r->files.nr)
+		qsort(r->files.data, r->files.nr, sizeof(r->files.data[0]), cmp_wanted);
+	return 0;
+}
+
+/* ---- Directories of the target ---- */
+
+static struct tree_dir *top_of(struct run *r)
+{
+	return darray_last(r->dirs);
+}
+
+static int dir_enter(struct run *r, struct tree_dir *parent, const char *name)
+{
+	struct tree_meta m = {.mode = S_IFDIR | 0700};
+	struct tree_out *t = r->u->out;
+	struct tree_dir *dir = tree_dir_new(parent, name);
+	int ret;
+
+	if (!dir)
+		return -ENOMEM;
+	dir->may_exist = true;
+	ret = t->ops->dir_enter(t, dir, &m) ?: darray_push(&r->dirs, dir);
+	tree_meta_exit(&m);
+	if (ret)
+		tree_dir_put(dir);
+	return ret;
+}
+
+static int dirs_leave(struct run *r, size_t nr)
+{
+	struct tree_out *t = r->u->out;
+	int ret = 0;
+
+	while (r->dirs.nr > nr) {
+		struct tree_dir *dir = r->dirs.data[--r->dirs.nr];
+
+		ret = t->ops->dir_leave(t, dir, NULL) ?: ret;
+		tree_dir_put(dir);
+	}
+	return ret;
+}
+
+/* Go to the directory of @path; *@name: the last component, to be freed. */
+static int dirs_go(struct run *r, const char *path, size_t len, char **name)
+{
+	const char *end = path + len, *slash;
+	size_t depth = 1;
+	int ret = 0;
+
+	*name = NULL;
+	while (!ret && (slash = memchr(path, '/', end - path))) {
+		char *part = path[0] == '?' && slash == path + 1 && depth == 1 ?
+				     tree_name(UNKNOWN, strlen(UNKNOWN)) :
+				     tree_name(path, slash - path);
+
+		if (!part)
+			return -ENOMEM;
+		if (depth >= r->dirs.nr || strcmp(r->dirs.data[depth]->name, part))
+			ret = dirs_leave(r, depth) ?: dir_enter(r, top_of(r), part);
+		kfree(part);
+		path = slash + 1;
+		depth++;
+	}
+	ret = ret ?: dirs_leave(r, depth);
+	if (!ret)
+		*name = tree_name(path, end - path);
+	return ret ?: *name ? 0 : -ENOMEM;
+}
+
+/* ---- One file ---- */
+
+static int sink_data(void *arg, u64 offset, const void *buf, size_t len)
+{
+	struct copy *c = arg;
+	struct tree_out *t = c->u->out;
+
+	c->u->done += len;
+	if (c->u->tick && !c->u->tick(c->u))
+		return -EINTR;
+	if (c->target && offset < SYMLINK_MAX)
+		memcpy(c->target + offset, buf, min_t(u64, len, SYMLINK_MAX - offset));
+	if (c->file && !c->obj.err)
+		c->obj.err = t->ops->file_write(t, c->file, offset, buf, len);
+	return 0;
+}
+
+static int sink_lost(void *arg, u64 start, u64 end, const char *why)
+{
+	struct copy *c = arg;
+	struct restore_lost *last = c->obj.lost.nr ? &darray_last(c->obj.lost) : NULL;
+	char *copy;
+
+	if (last &&
+	    (c->obj.lost.nr == LOST_MAX || (last->end == start && !strcmp(last->why, why)))) {
+		last->end = max(end, last->end);
+		return 0;
+	}
+	copy = kmemdup(why, strlen(why) + 1, GFP_KERNEL);
+	if (!copy || darray_push(&c->obj.lost, ((struct restore_lost){start, end, copy}))) {
+		kfree(copy);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+static int xattr_add(void *arg, const char *name, const void *value, size_t len)
+{
+	struct tree_xattrs *x = arg;
+	struct tree_xattr one = {.name = x->bytes.pos, .len = len};
+
+	prt_bytes(&x->bytes, name, strlen(name) + 1);
+	one.value = x->bytes.pos;
+	prt_bytes(&x->bytes, value, len);
+	return darray_push(&x->d, one);
+}
+
+static int read_data(struct copy *c)
+{
+	const struct bch_undelete_sink sink = {sink_data, sink_lost, c};
+
+	return bch_undelete_read(&c->u->d, c->obj.f, &sink);
+}
+
+static int file_out(struct copy *c, struct tree_dir *dir, const char *name)
+{
+	struct tree_file f = {.dir = dir, .name = name, .meta = &c->obj.meta, .fd = -1};
+	struct tree_out *t = c->u->out;
+	int ret;
+
+	c->obj.err = t->ops->file_begin(t, &f);
+	if (!c->obj.err)
+		c->file = &f;
+	ret = read_data(c);
+	c->file = NULL;
+	if (f.fd < 0 && c->obj.err)
+		return ret;
+	f.whole = c->obj.f->quality <= BCH_UNDELETE_unverified;
+	if (ret || c->obj.err || c->obj.f->quality == BCH_UNDELETE_lost)
+		t->ops->file_abort(t, &f);
+	else
+		c->obj.err = t->ops->file_end(t, &f);
+	return ret;
+}
+
+static int symlink_out(struct copy *c, struct tree_dir *dir, const char *name)
+{
+	struct tree_out *t = c->u->out;
+	int ret;
+
+	c->target = kzalloc(SYMLINK_MAX + 1, GFP_KERNEL);
+	if (!c->target)
+		return -ENOMEM;
+	ret = read_data(c);
+	if (!ret && c->obj.f->quality <= BCH_UNDELETE_unverified)
+		c->obj.err = t->ops->other(t, dir, name, &c->obj.meta, c->target);
+	kfree(c->target);
+	c->target = NULL;
+	return ret;
+}
+
+static bool is_fatal(int ret)
+{
+	return ret == -ENOSPC || ret == -EDQUOT || ret == -EROFS || ret == -ENOMEM || ret == -EINTR;
+}
+
+static int file_write_out(struct run *r, struct copy *c, bool again)
+{
+	char *name, *other;
+	int ret = dirs_go(r, c->obj.path, c->obj.path_len, &name);
+
+	if (ret) {
+		c->obj.err = ret;
+		ret = read_data(c);
+		return is_fatal(c->obj.err) ? c->obj.err : ret;
+	}
+	if (again) {
+		struct printbuf text = PRINTBUF;
+
+		prt_printf(&text, "%s.%llu", name, c->obj.f->inum);
+		other = printbuf_failed(&text) ? NULL : printbuf_steal(&text);
+		kfree(name);
+		if (!other)
+			return -ENOMEM;
+		name = other;
+	}
+	ret = S_ISLNK(c->obj.meta.mode) ? symlink_out(c, top_of(r), name) :
+					  file_out(c, top_of(r), name);
+	kfree(name);
+	return ret ?: is_fatal(c->obj.err) ? c->obj.err : 0;
+}
+
+/* @again: the file before has the same path. */
+static int one_file(struct run *r, const struct wanted *w, bool again)
+{
+	struct undelete *u = r->u;
+	struct copy c = {
+		.u = u,
+		.obj = {.f = w->f,
+			.path = w->path,
+			.path_len = w->len,
+			.meta = restore_meta(u->d.c, &w->f->u)},
+	};
+	int ret = bch_undelete_xattrs(&u->d, w->f, xattr_add, &c.obj.meta.xattrs);
+
+	ret = ret ?: u->out ? file_write_out(r, &c, again) : read_data(&c);
+	if (!ret) {
+		u->nr[w->f->quality]++;
+		u->refused += !!c.obj.err;
+		if (!c.obj.err && w->f->quality != BCH_UNDELETE_lost)
+			u->bytes += w->f->verified + w->f->unverified;
+		u->report(u, &c.obj);
+	}
+	darray_for_each(c.obj.lost, l)
+		kfree(l->why);
+	darray_exit(&c.obj.lost);
+	tree_meta_exit(&c.obj.meta);
+	return ret;
+}
+
+int undelete_run(struct undelete *u)
+{
+	struct run r = {.u = u};
+	int ret = choose(&r), err;
+
+	if (!ret && u->out)
+		ret = dir_enter(&r, NULL, "");
+	for (size_t i = 0; i < r.files.nr && !ret; i++) {
+		bool again = i && !strcmp(r.files.data[i].path, r.files.data[i - 1].path);
+
+		ret = u->tick && !u->tick(u) ? -EINTR : one_file(&r, &r.files.data[i], again);
+	}
+	if (u->out) {
+		err = dirs_leave(&r, 0);
+		ret = ret ?: err ?: u->out->ops->finish(u->out);
+	}
+	darray_for_each(r.files, w)
+		kfree(w->path);
+	darray_exit(&r.files);
+	darray_exit(&r.dirs);
+	return ret;
+}

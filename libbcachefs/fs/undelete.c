@@ -1,0 +1,550 @@
+/*
+ * Putting deleted files together again, and judging what comes out (fs/undelete.h).
+ *
+ * The state of a file when it lost its last name: of each position the oldest of the keys that the
+ * journal noted since then. Where the journal does not reach back so far, the newest key that any
+ * leaf still has. What bi_sectors counts tells whether something is missing.
+ */
+#include <linux/errno.h>
+#include <linux/slab.h>
+#include <linux/sort.h>
+#include <linux/string.h>
+#include "alloc/alloc_keys.h"
+#include "btree/iter.h"
+#include "data/read.h"
+#include "format/dirent.h"
+#include "format/errcode.h"
+#include "format/reflink.h"
+#include "fs/dirent.h"
+#include "fs/namei.h"
+#include "fs/snapshots.h"
+#include "fs/undelete_keys.h"
+
+#define READ_MAX  (1U << 20) /* bytes */
+#define DEPTH_MAX 256
+#define DT_SUBVOL 16
+
+const char *const bch_undelete_source_names[] = {
+	[BCH_UNDELETE_journal] = "journal",
+	[BCH_UNDELETE_node] = "node",
+	[BCH_UNDELETE_scan] = "scan",
+	[BCH_UNDELETE_snapshot] = "snapshot",
+	NULL,
+};
+
+const char *const bch_undelete_quality_names[] = {
+	[BCH_UNDELETE_intact] = "intact",
+	[BCH_UNDELETE_unverified] = "unverified",
+	[BCH_UNDELETE_partial] = "partial",
+	[BCH_UNDELETE_lost] = "lost",
+	NULL,
+};
+
+/* Sectors [start, end) of a file come from @k. */
+struct undelete_piece {
+	u64 start, end;
+	const struct bkey_i *k;
+};
+
+struct undelete_pieces {
+	DARRAY(struct undelete_piece) d; /* ascending */
+	u64 sectors;			 /* as bi_sectors counts */
+};
+
+/* ---- The state of a position ---- */
+
+/* Was it replaced after the file lost its name, by its deletion or later? */
+static bool is_since(const struct bch_undelete_file *f, struct bch_undelete_time t)
+{
+	return undelete_time_cmp(t, f->unlinked) > 0 && undelete_time_cmp(t, f->deleted) <= 0;
+}
+
+static bool is_usable(const struct bch_undelete_file *f, const struct undelete_key *k)
+{
+	if (k->k->k.p.snapshot != f->snapshot)
+		return false;
+	return k->source == BCH_UNDELETE_journal ? is_since(f, k->t) : k->t.seq <= f->deleted.seq;
+}
+
+/* By source, then position; of one position the one to be taken first. */
+static int cmp_choice(const void *_l, const void *_r)
+{
+	const struct undelete_key *l = *(const struct undelete_key **)_l,
+				  *r = *(const struct undelete_key **)_r;
+	bool noted = l->source == BCH_UNDELETE_journal;
+
+	if (noted != (r->source == BCH_UNDELETE_journal))
+		return noted ? -1 : 1;
+	if (noted)
+		return bpos_cmp(l->k->k.p, r->k->k.p) ?: undelete_time_cmp(l->t, r->t);
+	return undelete_time_cmp(r->t, l->t) ?: bpos_cmp(l->k->k.p, r->k->k.p);
+}
+
+struct choice {
+	DARRAY(const struct undelete_key *) d;
+};
+
+/*
+ * The keys of @f in the order in which they count: first those that the journal noted, one of each
+ * position, then others, the newest first.
+ */
+static int choose(struct bch_undelete *d, const struct bch_undelete_file *f,
+		  enum undelete_kind kind, struct choice *out)
+{
+	size_t i, nr = 0;
+	int ret = 0;
+
+	for_each_undelete_key(d, kind, f->inum, k) if (!ret && is_usable(f, k)) ret =
+		darray_push(&out->d, k);
+	sort(out->d.data, out->d.nr, sizeof(out->d.data[0]), cmp_choice, NULL);
+	for (i = 0; i < out->d.nr; i++) {
+		const struct undelete_key *k = out->d.data[i],
+					  *last = nr ? out->d.data[nr - 1] : NULL;
+
+		if (last && k->source == BCH_UNDELETE_journal && bpos_eq(last->k->k.p, k->k->k.p))
+			continue;
+		out->d.data[nr++] = k;
+	}
+	out->d.nr = nr;
+	return ret;
+}
+
+/* ---- The map of a file ---- */
+
+static bool is_allocation(unsigned type)
+{
+	return type == KEY_TYPE_extent || type == KEY_TYPE_reservation ||
+	       type == KEY_TYPE_reflink_p || type == KEY_TYPE_inline_data || type == KEY_TYPE_error;
+}
+
+/* The parts of @k that nothing covers yet. */
+static int paint(struct undelete_pieces *p, const struct bkey_i *k)
+{
+	u64 start = bkey_start_offset(&k->k), end = k->k.p.offset;
+	size_t i = p->d.nr;
+	int ret = 0;
+
+	if (!is_allocation(k->k.type))
+		return 0;
+	while (i && p->d.data[i - 1].end > start)
+		i--;
+	for (; start < end && !ret; i++) {
+		u64 stop = i < p->d.nr ? min(end, p->d.data[i].start) : end;
+
+		if (start < stop) {
+			ret = darray_make_room(&p->d, 1);
+			if (ret)
+				break;
+			memmove(&p->d.data[i + 1], &p->d.data[i],
+				(p->d.nr - i) * sizeof(p->d.data[0]));
+			p->d.data[i] = (struct undelete_piece){start, stop, k};
+			p->d.nr++;
+			p->sectors += stop - start;
+			i++;
+		}
+		if (i == p->d.nr)
+			break;
+		start = max(start, p->d.data[i].end);
+	}
+	return ret;
+}
+
+/* What was not deleted: a snapshot has it, or the deletion did not come to its end. */
+static int paint_view(struct bch_undelete *d, const struct bch_undelete_file *f,
+		      struct undelete_pieces *p)
+{
+	struct btree_iter iter;
+	struct bkey_view k;
+	int ret;
+
+	bch_iter_init(&iter, d->c, BTREE_ID_extents, SPOS(f->inum, 0, f->view), 0);
+	for (ret = bch_iter_peek(&iter, &k);; ret = bch_iter_next(&iter, &k)) {
+		const struct bkey_i *copy;
+
+		if (ret == -BCH_ERR_btree_node_read_error && bch_iter_skip_unreadable(&iter))
+			ret = bch_iter_peek(&iter, &k);
+		if (ret || !k.k || k.k->p.inode != f->inum)
+			break;
+		copy = undelete_key_copy(d, k);
+		ret = copy ? paint(p, copy) : 0;
+		if (ret)
+			break;
+	}
+	bch_iter_exit(&iter);
+	return ret == -ENOMEM ? ret : 0;
+}
+
+static int file_map(struct bch_undelete *d, const struct bch_undelete_file *f,
+		    struct undelete_pieces *p)
+{
+	struct choice keys = {};
+	bool viewed = !f->view;
+	int ret = choose(d, f, UNDELETE_extents, &keys);
+
+	darray_for_each(keys.d, k) {
+		if ((*k)->source != BCH_UNDELETE_journal && !viewed && !ret) {
+			ret = paint_view(d, f, p);
+			viewed = true;
+		}
+		ret = ret ?: paint(p, (*k)->k);
+	}
+	if (!viewed && !ret)
+		ret = paint_view(d, f, p);
+	darray_exit(&keys.d);
+	return ret;
+}
+
+/* ---- Data ---- */
+
+struct reading {
+	struct bch_undelete *d;
+	struct bch_undelete_file *f;
+	const struct bch_undelete_sink *sink;
+	struct bkey_i *key; /* 255 u64s: an indirect extent */
+	u8 *buf;	    /* of READ_MAX bytes */
+	size_t buf_bytes;
+};
+
+static int lose(struct reading *r, u64 start, u64 end, const char *why)
+{
+	r->f->lost += end - start;
+	return r->sink->lost ? r->sink->lost(r->sink->arg, start, end, why) : 0;
+}
+
+/*
+ * Is what a pointer without checksum leads to still what was written? Its bucket was not used
+ * again: of the same generation, or just given free, and not discarded.
+ */
+static bool is_untouched(struct reading *r, const struct extent_ptr *p)
+{
+	struct bch_fs *c = r->d->c;
+	struct bch_dev *ca = bch_dev(c, p->dev);
+	struct bch_alloc a = {};
+	struct bkey_i *k;
+	int ret;
+
+	if (!bch_dev_online(ca) || !ca->mi.bucket_size || ca->gens_unknown)
+		return false;
+	if (!extent_ptr_stale(ca, p->offset, p->gen))
+		return true;
+	k = kmalloc(BKEY_U64s_MAX * sizeof(u64), GFP_KERNEL);
+	if (!k)
+		return false;
+	ret = bch_btree_lookup(c, BTREE_ID_alloc, POS(p->dev, p->offset / ca->mi.bucket_size), k) ?:
+		      bch_alloc_unpack(bkey_i_view(k), &a);
+	kfree(k);
+	return !ret && a.gen == (u8)(p->gen + 1) && !a.dirty_sectors && !a.cached_sectors &&
+	       (a.data_type == BCH_DATA_need_discard ||
+		(a.data_type == BCH_DATA_free && !ca->mi.discard));
+}
+
+enum checked {
+	CHECKED,    /* a checksum vouches for it, or there is nothing to read */
+	UNCHECKED,  /* there is none */
+	USED_AGAIN, /* and its space was used again */
+};
+
+static enum checked key_checked(struct reading *r, struct bkey_view k)
+{
+	enum checked worst = CHECKED;
+	bool any_dirty = false;
+	struct extent_ptr_iter iter;
+	struct extent_ptr p;
+
+	if (k.k->type != KEY_TYPE_extent && k.k->type != KEY_TYPE_reflink_v)
+		return CHECKED;
+	bch_extent_ptr_iter_init(&iter, r->d->c, k);
+	while (bch_extent_ptr_next(&iter, &p)) {
+		if (p.unwritten)
+			return CHECKED;
+		any_dirty |= !p.cached;
+		if (p.crc.csum_type)
+			continue;
+		if (!is_untouched(r, &p))
+			return USED_AGAIN;
+		worst = UNCHECKED;
+	}
+	/* Readers take cached copies that are all gone for zeros. */
+	return any_dirty ? worst : USED_AGAIN;
+}
+
+/* Bytes [@start, @end) of the file, which are bytes from @skip on of @k. */
+static int read_key(struct reading *r, struct bkey_view k, u64 start, u64 end, u64 skip)
+{
+	enum checked checked = key_checked(r, k);
+	struct bch_read read = {
+		.c = r->d->c,
+		.inum = r->f->inum,
+		.snapshot = r->f->snapshot,
+		.offset = start,
+		.len = end - start,
+		.buf = r->buf,
+		.deleted = true,
+	};
+	int ret;
+
+	if (checked == USED_AGAIN)
+		return lose(r, start, end, "its space was used again");
+	if (k.k->type == KEY_TYPE_reservation) {
+		r->f->verified += end - start;
+		return 0;
+	}
+	ret = bch_read_key_wait(&read, k, skip);
+	if (ret == -ENOMEM)
+		goto out;
+	if (ret) {
+		ret = lose(r, start, end, printbuf_str(&read.why) + read.reason);
+		goto out;
+	}
+	if (checked == CHECKED) {
+		r->f->verified += end - start;
+	} else {
+		r->f->unverified += end - start;
+		r->f->doubt = "some of its data has no checksum";
+	}
+	ret = r->sink->data ? r->sink->data(r->sink->arg, start, r->buf, end - start) : 0;
+out:
+	printbuf_exit(&read.why);
+	return ret;
+}
+
+/* What the reflink btree has at sector @at. */
+static int reflink_live(struct reading *r, u64 at)
+{
+	struct btree_iter iter;
+	struct bkey_view k;
+	int ret;
+
+	bch_iter_init(&iter, r->d->c, BTREE_ID_reflink, POS(0, at), 0);
+	ret = bch_iter_peek_slot(&iter, &k);
+	if (!ret && (k.k->type == KEY_TYPE_reflink_v || k.k->type == KEY_TYPE_indirect_inline_data))
+		bkey_reassemble(r->key, k);
+	else
+		ret = ret ?: -ENOENT;
+	bch_iter_exit(&iter);
+	return ret;
+}
+
+/* The indirect extent that was at sector @at when the file lost its name. */
+static struct bkey_i *reflink_find(struct reading *r, u64 at)
+{
+	struct undelete_keys *keys = r->d->keys;
+	const struct undelete_key *best = NULL;
+	size_t lo = 0, hi = keys->d[UNDELETE_reflink].nr;
+
+	while (lo < hi) {
+		size_t m = lo + (hi - lo) / 2;
+
+		if (keys->d[UNDELETE_reflink].data[m].k->k.p.offset <= at)
+			lo = m + 1;
+		else
+			hi = m;
+	}
+	for (; lo < keys->d[UNDELETE_reflink].nr; lo++) {
+		const struct undelete_key *k = &keys->d[UNDELETE_reflink].data[lo];
+		bool noted = k->source == BCH_UNDELETE_journal;
+
+		if (k->k->k.p.offset > at + keys->reflink_size_max)
+			break;
+		if (bkey_start_offset(&k->k->k) > at ||
+		    (noted && undelete_time_cmp(k->t, r->f->unlinked) <= 0))
+			continue;
+		if (!best || (noted && undelete_time_cmp(k->t, best->t) < 0) ||
+		    (!noted && best->source != BCH_UNDELETE_journal &&
+		     undelete_time_cmp(k->t, best->t) > 0))
+			best = k;
+	}
+	if (best && best->source == BCH_UNDELETE_journal)
+		return (struct bkey_i *)best->k;
+	if (!reflink_live(r, at))
+		return r->key;
+	return best ? (struct bkey_i *)best->k : NULL;
+}
+
+/* The end of what can be read at once, from @start on. */
+static u64 part_end(u64 start, u64 end)
+{
+	return min(end, start + READ_MAX);
+}
+
+static int read_reflink(struct reading *r, const struct bkey_i *p, u64 start, u64 end, u64 skip)
+{
+	const struct bch_reflink_p *v = (const void *)p->v;
+	int ret = 0;
+
+	while (start < end && !ret) {
+		u64 at = (REFLINK_P_IDX(le64_to_cpu(v->idx_flags)) << 9) + skip;
+		struct bkey_i *k = reflink_find(r, at >> 9);
+		u64 stop = part_end(start, end), from;
+
+		if (!k)
+			return lose(r, start, end, "points to a nonexistent indirect extent");
+		from = at - (bkey_start_offset(&k->k) << 9);
+		stop = min(stop, start + ((u64)k->k.size << 9) - from);
+		ret = read_key(r, bkey_i_view(k), start, stop, from);
+		skip += stop - start;
+		start = stop;
+	}
+	return ret;
+}
+
+static int read_piece(struct reading *r, const struct undelete_piece *p)
+{
+	u64 start = p->start << 9, end = min(p->end << 9, r->f->u.bi_size);
+	u64 base = bkey_start_offset(&p->k->k) << 9;
+	int ret = 0;
+
+	if (start >= end)
+		return 0;
+	if (p->k->k.type == KEY_TYPE_reflink_p)
+		return read_reflink(r, p->k, start, end, start - base);
+	if (p->k->k.type == KEY_TYPE_error)
+		return lose(r, start, end, "the data was lost earlier");
+	while (start < end && !ret) {
+		u64 stop = part_end(start, end);
+
+		ret = read_key(r, bkey_i_view(p->k), start, stop, start - base);
+		start = stop;
+	}
+	return ret;
+}
+
+static void judge(struct bch_undelete_file *f, const struct undelete_pieces *p)
+{
+	/* Somewhere in it; what is below the size was counted as lost already. */
+	u64 missing = p->sectors < f->u.bi_sectors ? (f->u.bi_sectors - p->sectors) << 9 : 0;
+
+	f->lost += missing;
+	if (f->lost) {
+		f->quality =
+			f->verified || f->unverified ? BCH_UNDELETE_partial : BCH_UNDELETE_lost;
+		return;
+	}
+	f->quality = BCH_UNDELETE_intact;
+	if (p->sectors != f->u.bi_sectors)
+		f->doubt = "it has more data than it should";
+	else if (!f->exact)
+		f->doubt = f->doubt ?: "there may have been a later state of it";
+	if (f->doubt)
+		f->quality = BCH_UNDELETE_unverified;
+}
+
+int bch_undelete_read(struct bch_undelete *d, struct bch_undelete_file *f,
+		      const struct bch_undelete_sink *sink)
+{
+	struct reading r = {.d = d, .f = f, .sink = sink};
+	struct undelete_pieces p = {};
+	int ret = -ENOMEM;
+
+	f->verified = f->unverified = f->lost = 0;
+	f->doubt = NULL;
+	r.buf = kvmalloc(READ_MAX, GFP_KERNEL);
+	r.key = kmalloc(BKEY_U64s_MAX * sizeof(u64), GFP_KERNEL);
+	if (r.buf && r.key)
+		ret = file_map(d, f, &p);
+	darray_for_each(p.d, piece)
+		ret = ret ?: read_piece(&r, piece);
+	if (!ret)
+		judge(f, &p);
+	if (!ret && p.sectors < f->u.bi_sectors && sink->lost)
+		ret = sink->lost(sink->arg, 0, 0, "some of its extents are not to be found");
+	darray_exit(&p.d);
+	kfree(r.key);
+	kvfree(r.buf);
+	return ret;
+}
+
+/* ---- Attributes ---- */
+
+int bch_undelete_xattrs(struct bch_undelete *d, const struct bch_undelete_file *f,
+			int (*fn)(void *arg, const char *name, const void *value, size_t len),
+			void *arg)
+{
+	struct choice keys = {};
+	int ret = choose(d, f, UNDELETE_xattrs, &keys);
+	size_t i, j;
+
+	for (i = 0; i < keys.d.nr && !ret; i++) {
+		const struct bkey_i *k = keys.d.data[i]->k;
+		struct printbuf name = PRINTBUF, value = PRINTBUF;
+		bool newer = false;
+
+		for (j = 0; j < i && !newer; j++)
+			newer = bpos_eq(keys.d.data[j]->k->k.p, k->k.p);
+		if (!newer && !bch_xattr_key(bkey_i_view(k), &name, &value))
+			ret = fn(arg, printbuf_str(&name), printbuf_str(&value), value.pos);
+		printbuf_exit(&name);
+		printbuf_exit(&value);
+	}
+	darray_exit(&keys.d);
+	return ret;
+}
+
+/* ---- Names ---- */
+
+/* The entry that led to @inum last, until @end; NULL: none is known. */
+static const struct undelete_key *last_name(struct bch_undelete *d, u64 inum,
+					    struct bch_undelete_time end)
+{
+	const struct undelete_key *best = NULL;
+
+	for_each_undelete_key(d, UNDELETE_dirents, inum, k)
+	{
+		if (k->source == BCH_UNDELETE_journal ? undelete_time_cmp(k->t, end) > 0 :
+							k->t.seq > end.seq)
+			continue;
+		if (!best || undelete_time_cmp(k->t, best->t) > 0)
+			best = k;
+	}
+	return best;
+}
+
+/* Directory @inum as it was when an entry of it went at @t. False: not known. */
+static bool dir_path(struct bch_undelete *d, u64 inum, u32 snapshot, struct printbuf *out,
+		     unsigned depth)
+{
+	const struct bch_undelete_file *f = undelete_find(d, inum, 0);
+	const struct undelete_key *name = f ? last_name(d, inum, f->deleted) : NULL;
+	struct bch_inode_unpacked u;
+	struct bch_dirent_view v;
+	size_t start = out->pos;
+
+	if (!bch_inode_get_at(d->c, snapshot, inum, &u) &&
+	    !(u.bi_flags & BCH_INODE_FLAG_unlinked)) {
+		bch_inode_path_to_text(out, d->c, snapshot, inum);
+		if (out->pos - start == 1)
+			out->pos = start; /* "/" */
+		return out->pos == start || out->buf[start] == '/';
+	}
+	if (!name || depth > DEPTH_MAX || bch_dirent_unpack(d->c, bkey_i_view(name->k), &v) ||
+	    !dir_path(d, name->k->k.p.inode, name->k->k.p.snapshot, out, depth + 1))
+		return false;
+	prt_char(out, '/');
+	prt_bytes(out, v.name, v.name_len);
+	return true;
+}
+
+void bch_undelete_path_to_text(struct bch_undelete *d, const struct bch_undelete_file *f,
+			       struct printbuf *out)
+{
+	const struct undelete_key *name = last_name(d, f->inum, f->deleted);
+	size_t start = out->pos;
+	struct bch_dirent_view v;
+
+	if (!name && f->view && f->view != f->snapshot) {
+		bch_inode_path_to_text(out, d->c, f->view, f->inum);
+		if (out->pos > start && out->buf[start] == '/')
+			return;
+		out->pos = start;
+	}
+	if (!name || bch_dirent_unpack(d->c, bkey_i_view(name->k), &v)) {
+		prt_printf(out, "?/#%llu", f->inum);
+		return;
+	}
+	if (!dir_path(d, name->k->k.p.inode, name->k->k.p.snapshot, out, 0)) {
+		out->pos = start;
+		prt_char(out, '?');
+	}
+	prt_char(out, '/');
+	prt_bytes(out, v.name, v.name_len);
+}

@@ -1,0 +1,59 @@
+/* Old keys that undelete works with: what its two files share. */
+#ifndef _BCH_FS_UNDELETE_KEYS_H
+#define _BCH_FS_UNDELETE_KEYS_H
+
+#include "fs/undelete.h"
+
+enum undelete_kind {
+	UNDELETE_inodes,
+	UNDELETE_dirents,
+	UNDELETE_extents,
+	UNDELETE_xattrs,
+	UNDELETE_reflink,
+	UNDELETE_KIND_NR
+};
+
+struct undelete_key {
+	const struct bkey_i *k; /* type deleted: there was nothing */
+	u64 inum;		/* of inode or file; of dirents: what they lead to; reflink: 0 */
+	/* The journal's: when it was replaced; else the newest entry that its bset knows. */
+	struct bch_undelete_time t;
+	u8 source; /* enum bch_undelete_source */
+	/* Inodes: */
+	bool deletes; /* what replaced it is no inode, or another one */
+	bool unlinks; /* what replaced it is the same, but without a name */
+	u32 generation;
+	u64 inode_seq; /* of its last change, as it says */
+};
+
+struct undelete_keys {
+	/* By inum, source, time. */
+	DARRAY(struct undelete_key) d[UNDELETE_KIND_NR];
+	u64 bytes;
+	u64 complete_from; /* no update of the journal is missing from this entry on */
+	u32 reflink_size_max;
+	DARRAY(struct bkey_i *) memory; /* of the keys */
+};
+
+static inline int undelete_time_cmp(struct bch_undelete_time l, struct bch_undelete_time r)
+{
+	return l.seq != r.seq ? u64_cmp(l.seq, r.seq) : u64_cmp(l.offset, r.offset);
+}
+
+/* A copy of @k that lives as long as @d; NULL without memory, or with the budget used up. */
+const struct bkey_i *undelete_key_copy(struct bch_undelete *d, struct bkey_view k);
+
+/* Index of the first key of @kind with this inum, or the place for it. */
+size_t undelete_keys_seek(const struct bch_undelete *d, enum undelete_kind kind, u64 inum);
+
+/* for_each_undelete_key(d, kind, inum, k): all of them, the journal's first, oldest first. */
+#define for_each_undelete_key(_d, _kind, _inum, _k)                                         \
+	for (const struct undelete_key *                                                    \
+		     _k = (_d)->keys->d[_kind].data + undelete_keys_seek(_d, _kind, _inum), \
+		    *_last = (_d)->keys->d[_kind].data + (_d)->keys->d[_kind].nr;           \
+	     _k < _last && _k->inum == (_inum); _k++)
+
+/* The file of this number and snapshot that was deleted last, or NULL; @snapshot 0: any. */
+struct bch_undelete_file *undelete_find(const struct bch_undelete *d, u64 inum, u32 snapshot);
+
+#endif
