@@ -76,16 +76,17 @@ class Placement:
     # ---- What follows from bad copies ----
 
     def _stripe_helps(self, place, pointer, bad):
-        """Can the copy be made of the other blocks? All blocks are read over the granules that it touches."""
+        """Can the copy be made of the other blocks? Each granule that it touches by itself."""
         if "stripe" not in pointer:
             return False
         s = self.stripes[pointer["stripe"]["idx"]]
         step, first = s["csum_granularity_sectors"], s["ptrs"][pointer["stripe"]["block"]]["offset_sectors"]
-        start = (place[1] - first) // step * step
-        end = min(-(-(place[1] - first + place[2]) // step) * step, s["sectors"])
-        lost = [p["stale"] or block == pointer["stripe"]["block"] or
-                bad((p["dev"], p["offset_sectors"] + start, end - start)) for block, p in enumerate(s["ptrs"])]
-        return sum(lost) <= s["nr_redundant"]
+        for at in range((place[1] - first) // step * step, place[1] - first + place[2], step):
+            sectors = min(step, s["sectors"] - at)
+            lost = [p["stale"] or bad((p["dev"], p["offset_sectors"] + at, sectors)) for p in s["ptrs"]]
+            if sum(lost) > s["nr_redundant"]:
+                return False
+        return True
 
     def lost(self, key, bad):
         """Is there no way to the data of a key, where bad(place) tells of bad copies?"""

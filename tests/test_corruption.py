@@ -162,6 +162,32 @@ def test_what_is_lost_and_what_is_not_is_told_apart(damage, image_set, seed):
     assert d.placement.lost(whole, d.bad)
 
 
+@pytest.mark.parametrize("image_set", have("ec4", "ec6", "n39ec"))
+def test_stripes_help_each_granule_by_itself(damage, mounted, image_set):
+    """More blocks are bad than there is redundancy, but never at the same place."""
+    d = damage(image_set, 5)
+    done = set()
+    for key in d.placement.extents:
+        for (dev, sector, sectors), _, p in d.placement.copies(key) if key["type"] == "extent" else ():
+            s = d.placement.stripes.get(p.get("stripe", {}).get("idx"))
+            if not s or p["stripe"]["idx"] in done:
+                continue
+            step, at = s["csum_granularity_sectors"], sector - p["offset_sectors"]
+            at += p["offset_sectors"] - s["ptrs"][p["stripe"]["block"]]["offset_sectors"]
+            if at // step == (at + sectors - 1) // step:
+                continue
+            done.add(p["stripe"]["idx"])
+            d.hit((dev, sector, min(sectors, d.placement.block_sectors)))
+            others = [o for b, o in enumerate(s["ptrs"]) if b != p["stripe"]["block"]]
+            for o in others[:s["nr_redundant"] - 1]:
+                d.hit((o["dev"], o["offset_sectors"] + at // step * step, d.placement.block_sectors))
+            for o in others[-s["nr_redundant"]:]:
+                d.hit((o["dev"], o["offset_sectors"] + (at // step + 1) * step, d.placement.block_sectors))
+    assert len(done) > 3 and not d.placement.unreadable(d.bad)
+    d.check_scrub(REPAIRABLE)
+    assert not difference(tree(mounted(image_set, d.paths)), recorded(image_set))
+
+
 def test_scrub_finds_nothing_where_nothing_lies(bcachefs, damage):
     """Damage of free space is none."""
     d = damage(SETS["multi3"], 1)

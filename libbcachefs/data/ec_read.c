@@ -19,7 +19,8 @@ struct stripe_read {
 	const struct bch_stripe *s;
 	struct bch_stripe_layout layout;
 	unsigned nr, nr_data;
-	unsigned wanted;    /* the block to make anew, good or not */
+	unsigned block_nr;  /* the block that is asked for */
+	bool distrusted;    /* ... is made anew even if it seems good */
 	u32 start, sectors; /* range within the blocks, on checksum granules */
 	u8 *block[STRIPE_BLOCKS_MAX];
 	bool valid[STRIPE_BLOCKS_MAX];
@@ -101,7 +102,8 @@ static void blocks_read(struct stripe_read *r)
 		u64 ptr = le64_to_cpu(r->s->ptrs[b]);
 		struct bch_dev *ca = bch_dev(r->c, EXTENT_PTR_DEV(ptr));
 
-		r->valid[b] = b != r->wanted && bch_dev_online(ca) && ca->mi.bucket_size &&
+		r->valid[b] = !(b == r->block_nr && r->distrusted) && bch_dev_online(ca) &&
+			      ca->mi.bucket_size &&
 			      !extent_ptr_stale(ca, EXTENT_PTR_OFFSET(ptr), EXTENT_PTR_GEN(ptr)) &&
 			      !bch_dev_read(r->c, ca->idx, EXTENT_PTR_OFFSET(ptr) + r->start,
 					    r->block[b], (size_t)r->sectors << 9) &&
@@ -184,15 +186,49 @@ static int stripe_read(struct stripe_read *r, u32 at, u32 len)
 	return ret;
 }
 
+/* [@at, @at + @len) sectors of the block that is asked for. */
+static int block_make(struct stripe_read *r, u32 at, u32 len, u8 *buf)
+{
+	int ret = stripe_read(r, at, len);
+	unsigned b;
+
+	if (!ret)
+		memcpy(buf, r->block[r->block_nr] + ((size_t)(at - r->start) << 9),
+		       (size_t)len << 9);
+	for (b = 0; b < r->nr; b++) {
+		kvfree(r->block[b]);
+		r->block[b] = NULL;
+	}
+	return ret;
+}
+
+/*
+ * The same where more blocks are bad than can be made anew, but not all in the same place: each
+ * granule by itself, taking from the block itself what its checksums vouch for.
+ */
+static int block_make_by_granules(struct stripe_read *r, u32 at, u32 len, u8 *buf)
+{
+	u32 granule = 1U << r->s->csum_granularity_bits, n;
+	int ret = 0;
+
+	if (!r->s->csum_type)
+		return -BCH_ERR_stripe_reconstruct;
+	r->distrusted = false;
+	for (; len && !ret; at += n, len -= n, buf += (size_t)n << 9) {
+		n = min(len, round_down(at, granule) + granule - at);
+		ret = block_make(r, at, n, buf);
+	}
+	return ret;
+}
+
 int bch_extent_ptr_reconstruct(struct bch_fs *c, struct bkey_view k, const struct extent_ptr *p,
 			       void *buf)
 {
 	bool encoded = extent_crc_is_encoded(&p->crc);
 	u64 sector = p->offset + (encoded ? 0 : p->crc.offset);
 	u32 len = encoded ? p->crc.compressed_size : p->crc.live_size, at;
-	struct stripe_read r = {.c = c, .wanted = p->ec_block};
+	struct stripe_read r = {.c = c, .block_nr = p->ec_block, .distrusted = true};
 	struct bkey_i *key;
-	unsigned b;
 	int ret;
 
 	if (!p->has_ec)
@@ -208,14 +244,14 @@ int bch_extent_ptr_reconstruct(struct bch_fs *c, struct bkey_view k, const struc
 	r.nr = r.s->nr_blocks;
 	r.nr_data = r.nr - r.s->nr_redundant;
 	at = sector - EXTENT_PTR_OFFSET(le64_to_cpu(r.s->ptrs[p->ec_block]));
-	ret = at + len <= le16_to_cpu(r.s->sectors) && len ? stripe_read(&r, at, len) :
-							     -BCH_ERR_stripe_reconstruct;
-	if (!ret) {
-		memcpy(buf, r.block[p->ec_block] + ((size_t)(at - r.start) << 9), (size_t)len << 9);
-		ret = bch_extent_csum_check(c, k.k, &p->crc, buf);
+	if (at + len > le16_to_cpu(r.s->sectors) || !len) {
+		ret = -BCH_ERR_stripe_reconstruct;
+		goto out;
 	}
-	for (b = 0; b < r.nr; b++)
-		kvfree(r.block[b]);
+	ret = block_make(&r, at, len, buf);
+	if (ret == -BCH_ERR_stripe_reconstruct)
+		ret = block_make_by_granules(&r, at, len, buf);
+	ret = ret ?: bch_extent_csum_check(c, k.k, &p->crc, buf);
 out:
 	kfree(key);
 	return ret;
