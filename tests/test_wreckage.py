@@ -7,6 +7,7 @@ than there was is a failure. WRECKAGE_RECORD=FILE writes a new table of what was
 import json
 import os
 import re
+import struct
 
 import pytest
 
@@ -76,6 +77,25 @@ def test_restore(bcachefs, wreckage, tmp, name, case):
     if case[0] in ("default_superblock", "layout", "superblocks_but_one") or \
             case[0] == "journal" and not SETS[name].unclean:
         assert r.status == 0 and n["whole"] == len(recorded(SETS[name])), f"nothing is lost with these: {n} {r!r}"
+
+
+@pytest.mark.parametrize("version,feature,status", [(1024 + 60, None, 0), (1024 + 13, 60, 0), (2048, None, 1)])
+def test_newer_filesystem(bcachefs, wreckage, tmp, version, feature, status):
+    """A newer version, or features that nobody knows, do not keep files from being read; another major version does."""
+    def change(data):
+        struct.pack_into("<H", data, 16, version)
+        if feature:
+            data[208 + feature // 8] |= 1 << feature % 8
+
+    wreck = wreckage("basic")
+    wreck.change_superblocks(change)
+    r = wreck.run("restore", "--json", "--scan", target=os.path.join(tmp, "out"), status=status)
+    if status:
+        assert "Unsupported superblock version" in r.err, f"{r!r}"
+        return
+    assert figures(r, os.path.join(tmp, "out"), SETS["basic"])["whole"] == len(recorded(SETS["basic"]))
+    if feature:
+        assert "reading it all the same" in r.err, f"{r!r}"
 
 
 # ---- Keys ----

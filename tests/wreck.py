@@ -30,6 +30,15 @@ def position(text):
 FOUND = {}  # nodes by set and btree
 
 
+def crc32c(data):
+    crc = 0xffffffff
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xffffffff
+
+
 class Node:
     def __init__(self, match):
         self.btree, self.level = match[1], int(match[2])
@@ -88,6 +97,19 @@ class Wreck:
 
     def copies(self, i):
         return superblock.offsets(self.heads[i])
+
+    def change_superblocks(self, change):
+        """Let change(bytearray) at each copy, and make its checksum good, which is crc32c."""
+        for i, path in enumerate(self.paths):
+            for sector in self.copies(i):
+                with open(path, "r+b") as f:
+                    f.seek(sector * 512)
+                    data = bytearray(f.read(1 << 20))
+                    size = superblock.words(data)
+                    change(data)
+                    data[:16] = struct.pack("<QQ", crc32c(data[16:size]), 0)
+                    f.seek(sector * 512)
+                    f.write(data[:size])
 
     # The cases. Each returns False when the set has nothing of the kind.
 
