@@ -515,8 +515,6 @@ int bch_topology_check(struct bch_fs *c, unsigned id)
 	struct btree *b;
 	int ret;
 
-	if (c->btree->roots[id].alive && c->btree->roots[id].error)
-		return -BCH_ERR_btree_node_read_error;
 	bch_iter_init_level(&iter, c, id, POS_MIN, 0, BTREE_ITER_prefetch);
 	do {
 		ret = bch_iter_next_node(&iter, &b);

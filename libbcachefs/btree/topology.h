@@ -48,8 +48,8 @@ int bch_topology_rebuild(struct bch_fs *c, unsigned id, struct node_index *index
 			 const struct topology_args *args);
 
 /*
- * Can every node of btree @id be read? Without a scan, by reading them all. 0,
- * -BCH_ERR_btree_node_read_error or -ENOMEM.
+ * Read all nodes of btree @id, up to the first that cannot be: what is wrong is then known to
+ * bch_btree_damage(). 0, -BCH_ERR_btree_node_read_error or -ENOMEM.
  */
 int bch_topology_check(struct bch_fs *c, unsigned id);
 

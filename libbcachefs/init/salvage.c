@@ -129,7 +129,9 @@ static bool scan_is_needed(struct bch_fs *c, bool journal_lost)
 	bool needed = journal_lost;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(file_btrees) && !needed; i++) {
-		needed = bch_topology_check(c, file_btrees[i]) == -BCH_ERR_btree_node_read_error;
+		bch_topology_check(c, file_btrees[i]);
+		needed =
+			bch_btree_damage(c, file_btrees[i], POS_MIN, SPOS_MAX) == BTREE_DAMAGE_lost;
 		if (needed) {
 			bch_btree_id_to_text(&name, file_btrees[i]);
 			bch_log(c, "btree %s is damaged: scanning the members for nodes",
