@@ -383,6 +383,7 @@ enum {
 	OPT_DRY_RUN,
 	OPT_NO_REPAIR,
 	OPT_REPAIR,
+	OPT_PARITY,
 	OPT_CHECKPOINT,
 	OPT_RESTART,
 	OPT_STATUS,
@@ -402,6 +403,8 @@ static const struct cli_opt scrub_opts[] = {
 	[OPT_DRY_RUN] = {"dry-run", 'n', NULL, "read and check, and write nothing"},
 	[OPT_NO_REPAIR] = {"no-repair", 0, NULL, "the same as --dry-run"},
 	[OPT_REPAIR] = {"repair", 'r', NULL, "write bad copies anew (not supported yet)"},
+	[OPT_PARITY] = {"parity", 0, NULL,
+			"also compute parity anew from the data, as for stripes without checksums"},
 	[OPT_CHECKPOINT] = {"checkpoint", 0, "[=FILE]",
 			    "keep in FILE how far it is, and continue from there (default "
 			    "/var/lib/bcachefs/scrub-UUID.json)"},
@@ -437,6 +440,9 @@ static void parse_opt(struct scrub *t, int opt, const char *value)
 		break;
 	case OPT_REPAIR:
 		t->dry_run = false;
+		break;
+	case OPT_PARITY:
+		t->s.parity = true;
 		break;
 	case OPT_CHECKPOINT:
 		t->checkpoint = true;

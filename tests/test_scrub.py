@@ -479,3 +479,85 @@ def test_scrub_takes_no_checkpoint_of_another_filesystem(bcachefs, images, tmp):
         f.write(text)
     r = scrub(bcachefs, [f"--checkpoint={path}", *images(SETS["comp"])], 0)
     assert not r["resumed"] and r["devices"][0]["data_bytes"]
+
+
+# ---- Parity computed anew ----
+
+def crc32c(data, crc=0xffffffff):
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82f63b78 if crc & 1 else 0)
+    return crc
+
+
+def crc32c_table():
+    table = [crc32c(bytes([i]), 0) for i in range(256)]
+
+    def fast(data, crc):
+        for byte in data:
+            crc = crc >> 8 ^ table[(crc ^ byte) & 0xff]
+        return crc
+    return fast
+
+
+def forge_parity(d, block):
+    """Change a parity block of the first stripe and its checksum in the stripe's key: (dev, sector) of it."""
+    crc = crc32c_table()
+
+    def sums(data):
+        return crc(data, 0), crc(data, 0xffffffff) ^ 0xffffffff
+
+    _, blocks, _ = next(stripes(d))
+    dev, bucket, offset = blocks[block]
+    place = (dev, bucket * d.bucket_sectors[dev] + offset)
+    with open(d.paths[dev], "r+b") as f:
+        f.seek(place[1] * 512)
+        granule = bytearray(f.read(128 * 512))
+        old = sums(granule)
+        granule[700] ^= 0x40
+        f.seek(place[1] * 512)
+        f.write(granule)
+    pairs = list(zip(old, sums(granule)))
+    for node in node_pointers(d, "stripes"):
+        at = (node[1] * d.bucket_sectors[node[0]] + node[2]) * 512
+        with open(d.paths[node[0]], "r+b") as f:
+            f.seek(at)
+            data = bytearray(f.read(128 << 10))
+            start, changed = 0, 0
+            while True:
+                head = 136 if not start else 16  # of the bset in its node, or entry
+                u64s = int.from_bytes(data[start + head + 22:start + head + 24], "little")
+                end = start + head + 24 + u64s * 8
+                for o, n in pairs:
+                    found = data.find(o.to_bytes(4, "little"), start + head, end)
+                    if found >= 0:
+                        data[found:found + 4] = n.to_bytes(4, "little")
+                        changed += 1
+                        data[start:start + 16] = sums(data[start + 16:end])[1].to_bytes(16, "little")
+                seq = data[head + start:head + start + 8]
+                following = -(-end // 4096) * 4096
+                if following + 40 > len(data) or data[following + 16:following + 24] != seq:
+                    break
+                start = following
+            assert changed
+            f.seek(at)
+            f.write(data)
+    return place
+
+
+@pytest.mark.parametrize("name,block", [("ec4", -1), ("ec6", -2), ("ec6", -1)])
+def test_scrub_computes_parity_anew(damage, name, block):
+    d = damage(name)
+    assert scrub(d.bcachefs, ["--parity", *d.paths], 0)["errors"] == []
+    place = forge_parity(d, block)
+    assert scrub(d.bcachefs, d.paths, 0)["errors"] == [], "its checksum is right"
+    (error,) = scrub(d.bcachefs, ["--parity", *d.paths], REPAIRABLE)["errors"]
+    assert (error["dev_idx"], error["sector"], error["sectors"]) == (place[0], place[1] + 1, 1)
+    assert (error["data"], error["kind"], error["remedy"]) == ("parity block", "wrong", "stripe")
+
+
+def test_scrub_computes_parity_anew_of_newer_sets(bcachefs, images):
+    if "n39ec" not in SETS:
+        pytest.skip("no set n39ec")
+    assert scrub(bcachefs, ["--parity", *images(SETS["n39ec"])], 0)["errors"] == []

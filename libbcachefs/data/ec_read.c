@@ -163,19 +163,35 @@ static int recover(struct stripe_read *r)
 	return 0;
 }
 
-static int stripe_read(struct stripe_read *r, u32 at, u32 len)
+static int blocks_alloc(struct stripe_read *r)
 {
-	u32 granule = 1U << r->s->csum_granularity_bits, block = le16_to_cpu(r->s->sectors);
-	unsigned b;
 	int ret = 0;
 
-	r->start = round_down(at, granule);
-	r->sectors = min(round_up(at + len, granule), block) - r->start;
-	for (b = 0; b < r->nr; b++) {
+	for (unsigned b = 0; b < r->nr; b++) {
 		r->block[b] = kvmalloc((size_t)r->sectors << 9, GFP_KERNEL);
 		if (!r->block[b])
 			ret = -ENOMEM;
 	}
+	return ret;
+}
+
+static void blocks_free(struct stripe_read *r)
+{
+	for (unsigned b = 0; b < r->nr; b++) {
+		kvfree(r->block[b]);
+		r->block[b] = NULL;
+	}
+}
+
+static int stripe_read(struct stripe_read *r, u32 at, u32 len)
+{
+	u32 granule = 1U << r->s->csum_granularity_bits, block = le16_to_cpu(r->s->sectors);
+	unsigned b;
+	int ret;
+
+	r->start = round_down(at, granule);
+	r->sectors = min(round_up(at + len, granule), block) - r->start;
+	ret = blocks_alloc(r);
 	if (!ret) {
 		blocks_read(r);
 		ret = recover(r);
@@ -190,15 +206,11 @@ static int stripe_read(struct stripe_read *r, u32 at, u32 len)
 static int block_make(struct stripe_read *r, u32 at, u32 len, u8 *buf)
 {
 	int ret = stripe_read(r, at, len);
-	unsigned b;
 
 	if (!ret)
 		memcpy(buf, r->block[r->block_nr] + ((size_t)(at - r->start) << 9),
 		       (size_t)len << 9);
-	for (b = 0; b < r->nr; b++) {
-		kvfree(r->block[b]);
-		r->block[b] = NULL;
-	}
+	blocks_free(r);
 	return ret;
 }
 
@@ -254,5 +266,83 @@ int bch_extent_ptr_reconstruct(struct bch_fs *c, struct bkey_view k, const struc
 	ret = ret ?: bch_extent_csum_check(c, k.k, &p->crc, buf);
 out:
 	kfree(key);
+	return ret;
+}
+
+static bool sector_is_zero(const u8 *sector)
+{
+	u64 any = 0, word;
+
+	for (unsigned i = 0; i < 512; i += sizeof(word)) {
+		memcpy(&word, sector + i, sizeof(word));
+		any |= word;
+	}
+	return !any;
+}
+
+/* Sectors of @buf that are not all zero: tell of each run. */
+static int tell_nonzero(const u8 *buf, u32 sectors, u32 start, unsigned block,
+			int (*fn)(void *arg, unsigned block, u32 at, u32 sectors), void *arg)
+{
+	u32 i, from = 0;
+	bool bad = false;
+	int ret = 0;
+
+	for (i = 0; i <= sectors && !ret; i++) {
+		bool now = i < sectors && !sector_is_zero(buf + ((size_t)i << 9));
+
+		if (now && !bad)
+			from = i;
+		if (!now && bad)
+			ret = fn(arg, block, start + from, i - from);
+		bad = now;
+	}
+	return ret;
+}
+
+/* The range that was read: all blocks are good. The parity blocks become what is wrong in them. */
+static int parity_compare(struct stripe_read *r,
+			  int (*fn)(void *arg, unsigned block, u32 at, u32 sectors), void *arg)
+{
+	int ret = 0;
+
+	for (unsigned i = 0; i < r->s->nr_redundant && !ret; i++) {
+		u8 *p = r->block[r->nr_data + i];
+
+		sum_data(r, p, i);
+		ret = tell_nonzero(p, r->sectors, r->start, r->nr_data + i, fn, arg);
+	}
+	return ret;
+}
+
+int bch_stripe_parity_check(struct bch_fs *c, const struct bkey_i *k,
+			    int (*fn)(void *arg, unsigned block, u32 at, u32 sectors), void *arg)
+{
+	struct stripe_read r = {.c = c, .s = (const void *)k->v};
+	u32 block, granule, at;
+	int ret = 0;
+
+	if (!stripe_sane(k))
+		return 0;
+	r.layout = bch_stripe_layout(r.s);
+	r.nr = r.s->nr_blocks;
+	r.nr_data = r.nr - r.s->nr_redundant;
+	block = le16_to_cpu(r.s->sectors);
+	granule = 1U << r.s->csum_granularity_bits;
+	for (at = 0; at < block && !ret; at += granule) {
+		unsigned b, good = 0;
+
+		r.start = at;
+		r.sectors = min(granule, block - at);
+		ret = blocks_alloc(&r);
+		if (!ret) {
+			blocks_read(&r);
+			for (b = 0; b < r.nr; b++)
+				good += r.valid[b];
+			if (good == r.nr)
+				ret = parity_compare(&r, fn, arg);
+		}
+		blocks_free(&r);
+	}
 	return ret;
 }

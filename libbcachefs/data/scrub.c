@@ -30,7 +30,7 @@ const char *const bch_scrub_kind_names[] = {"btree node",
 					    "journal entry",
 					    NULL};
 const char *const bch_scrub_fault_names[] = {"good",	   "unverified", "checksum", "io",
-					     "decompress", "node",	 NULL};
+					     "decompress", "node",	 "wrong",    NULL};
 const char *const bch_scrub_remedy_names[] = {
 	"other_copy", "other_copy_unverified", "stripe", "dispensable", "lost", NULL};
 
@@ -552,6 +552,8 @@ int bch_scrub_run(struct bch_scrub *s)
 		if (ret || !next_windows(s))
 			break;
 	}
+	if (!ret && s->data)
+		ret = bch_scrub_check_parity(s);
 	bch_scrub_hold(s, NULL, NULL);
 	findings_finish(s);
 	state_exit(s);

@@ -29,6 +29,7 @@ enum bch_scrub_fault {
 	SCRUB_io,
 	SCRUB_decompress,
 	SCRUB_node_head, /* another node, or bsets are missing */
+	SCRUB_wrong,	 /* parity: its checksum is right, but it is not what the data give */
 	SCRUB_FAULT_NR
 };
 
@@ -85,6 +86,7 @@ struct bch_scrub_dev {
 struct bch_scrub {
 	struct bch_fs *c;
 	bool metadata, data;  /* what to check */
+	bool parity;	      /* compute it anew, at the price of reading stripes twice */
 	struct bch_dev *only; /* this member alone; NULL: all */
 	u64 rate;	      /* bytes a second and member; 0: no limit */
 	/* Given: places below the devices' start to look at again; sorted by device and sector. */

@@ -59,6 +59,9 @@ void bch_scrub_find_remedy(struct bch_scrub *s, struct bch_scrub_finding *f);
 /* Superblocks, layout and journal: adds to the findings and the counters. 0 or -ENOMEM. */
 int bch_scrub_check_fixed(struct bch_scrub *s);
 
+/* Parity computed anew: of stripes without checksums, or of all. 0, -ENOMEM or -EINTR. */
+int bch_scrub_check_parity(struct bch_scrub *s);
+
 /* Is the member here, and to be checked? */
 static inline bool bch_scrub_wants_dev(const struct bch_scrub *s, unsigned dev)
 {
