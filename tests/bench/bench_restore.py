@@ -52,10 +52,14 @@ class Source:
             self.paths = SETS[name].unpack(scratch)
 
 
+def new_target(scratch):
+    """Never one whose files were just deleted: ext4 is slow to use their inodes again."""
+    return tempfile.mkdtemp(prefix="out", dir=scratch) + "/files"
+
+
 def restore(source, scratch, cold):
     """Seconds and MiB of memory."""
-    target = os.path.join(scratch, "out")
-    shutil.rmtree(target, ignore_errors=True)
+    target = new_target(scratch)
     drop_caches(cold)
     start = time.monotonic()
     p = subprocess.Popen([BCACHEFS, "restore", "-q", *source.secret, *source.paths, target])
@@ -77,8 +81,7 @@ def stream(source, scratch, cold):
 
 def from_mount(command):
     def run(source, scratch, cold):
-        point, target = os.path.join(scratch, "mnt"), os.path.join(scratch, "out")
-        shutil.rmtree(target, ignore_errors=True)
+        point, target = os.path.join(scratch, "mnt"), new_target(scratch)
         os.makedirs(point, exist_ok=True)
         drop_caches(cold)
         start = time.monotonic()
@@ -116,6 +119,10 @@ def main():
     print(f"{'set':12}" + "".join(f"{way:>22}" for way in WAYS) + "\n" + " " * 12 + f"{'s       MiB':>22}" * len(WAYS))
     with tempfile.TemporaryDirectory(prefix="bcachefs-bench-") as scratch:
         for name in names:
+            for old in os.listdir(scratch):
+                if old.startswith("out"):
+                    shutil.rmtree(os.path.join(scratch, old))
+            time.sleep(6)
             source = Source(name, scratch)
             runs = {way: [] for way in WAYS}
             for _ in range(args.runs):
