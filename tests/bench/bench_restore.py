@@ -4,12 +4,12 @@
     bench_restore.py [--runs N] [--cold] [SET...]
 
 SET: plain, zstd, encrypted, tree (100,000 files; see read_images.py) or an image set with files (tests/images, and
-$BCACHEFS_GOLD). Needs root. The target is a folder of $TMPDIR; each figure is the median of N runs that alternate, with
+$BCACHEFS_GOLD). Needs root. The target is a new ext4 in a file in $TMPDIR; each figure is the median of N runs that alternate, with
 a sync at its end; memory is the largest resident size of the restoring or serving process.
 """
 import argparse
+import contextlib
 import os
-import shutil
 import statistics
 import subprocess
 import sys
@@ -53,8 +53,23 @@ class Source:
 
 
 def new_target(scratch):
-    """Never one whose files were just deleted: ext4 is slow to use their inodes again."""
-    return tempfile.mkdtemp(prefix="out", dir=scratch) + "/files"
+    return tempfile.mkdtemp(dir=os.path.join(scratch, "target")) + "/files"
+
+
+@contextlib.contextmanager
+def fresh_ext4(scratch):
+    """The target: an ext4 in which nothing was deleted yet, for it is slow to use such inodes again."""
+    image, point = os.path.join(scratch, "ext4"), os.path.join(scratch, "target")
+    os.makedirs(point, exist_ok=True)
+    with open(image, "wb") as f:
+        f.truncate(8 << 30)
+    subprocess.run(["mkfs.ext4", "-q", "-N", "2000000", image], check=True)
+    subprocess.run(["mount", "-o", "loop", image, point], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", point], check=True)
+        os.unlink(image)
 
 
 def restore(source, scratch, cold):
@@ -119,15 +134,12 @@ def main():
     print(f"{'set':12}" + "".join(f"{way:>22}" for way in WAYS) + "\n" + " " * 12 + f"{'s       MiB':>22}" * len(WAYS))
     with tempfile.TemporaryDirectory(prefix="bcachefs-bench-") as scratch:
         for name in names:
-            for old in os.listdir(scratch):
-                if old.startswith("out"):
-                    shutil.rmtree(os.path.join(scratch, old))
-            time.sleep(6)
             source = Source(name, scratch)
             runs = {way: [] for way in WAYS}
-            for _ in range(args.runs):
-                for way, run in WAYS.items():
-                    runs[way].append(run(source, scratch, args.cold))
+            with fresh_ext4(scratch):
+                for _ in range(args.runs):
+                    for way, run in WAYS.items():
+                        runs[way].append(run(source, scratch, args.cold))
             print(f"{name:12}" + "".join(f"{statistics.median(r[0] for r in runs[way]):14.2f}"
                                          f"{max(r[1] for r in runs[way]):8.0f}" for way in WAYS), flush=True)
 
