@@ -233,7 +233,10 @@ static int dir_leave(struct tree_out *t, struct tree_dir *dir, struct tree_meta 
 
 /* ---- Files ---- */
 
-/* A descriptor for @dir, which need not be open any more. */
+/*
+ * A descriptor for @dir, which need not be open any more; from the top: other threads than the
+ * walk's must not count on directories above other files than their own staying open.
+ */
 static int reopen(struct to_dir *d, const struct tree_dir *dir)
 {
 	DARRAY(const char *) parts = {};
@@ -241,10 +244,10 @@ static int reopen(struct to_dir *d, const struct tree_dir *dir)
 	bool ok = true;
 	int fd, next;
 
-	for (at = dir; ok && at->parent && at->fd < 0; at = at->parent)
+	for (at = dir; ok && at->parent; at = at->parent)
 		ok = !darray_push(&parts, at->name);
 	errno = ENOMEM;
-	fd = ok ? fcntl(at->fd >= 0 ? at->fd : d->top, F_DUPFD_CLOEXEC, 3) : -1;
+	fd = ok ? fcntl(d->top, F_DUPFD_CLOEXEC, 3) : -1;
 	while (fd >= 0 && parts.nr) {
 		next = openat(fd, parts.data[--parts.nr], DIR_FLAGS);
 		close(fd);

@@ -96,8 +96,9 @@ def extract(program, stream, target):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can unpack owners and devices")
-@pytest.mark.parametrize("program", ["tar", "bsdtar"])
-@pytest.mark.parametrize("image_set", with_manifest)
+@pytest.mark.parametrize("program,image_set", [
+    *(pytest.param("tar", s.values[0], id=f"tar-{s.id}") for s in with_manifest),
+    *(pytest.param("bsdtar", SETS[n], id=f"bsdtar-{n}") for n in ("basic", "snap", "reflink", "n39") if n in SETS)])
 def test_tar_equals_what_the_kernel_showed(bcachefs, images, tmp, image_set, program):
     if not shutil.which(program):
         pytest.skip(f"no {program}")
