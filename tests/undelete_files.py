@@ -1,12 +1,24 @@
-"""Files that are written, then deleted, for tests of undelete: names, contents, and the guest's script."""
+"""Files that are written, then deleted, for tests of undelete: their names and contents, and what a guest with a real
+kernel does with them:
+
+    undelete_files.py write|delete|snapshot|later|random TOP [small]
+"""
 import hashlib
+import os
+import random
+import shutil
+import subprocess
 import sys
 
-TOP = "/mnt"
+SMALL = 32000  # bytes: files of small images
+LATER = 16     # MiB written after the deletion
+RANDOM_OPS = 400
 
 
 def noise(name, size):
-    return hashlib.shake_256(name.encode()).digest(size)
+    """No sector is like another; images of it pack well all the same."""
+    sectors = (hashlib.sha256(b"%s %d" % (name.encode(), i)).digest() * 16 for i in range(-(-size // 512)))
+    return b"".join(sectors)[:size]
 
 
 def text(name, size):
@@ -34,6 +46,7 @@ FILES = {
     **{f"small/text-{n}": text(f"text-{n}", n) for n in (100, 9000, 300000)},
     "sparse": sparse("sparse", 400000),
     "edited": edited("edited", 200000),
+    "edited-little": edited("edited-little", 30000),
     "cut": noise("cut", 300000)[:70000],
     "longer": noise("longer", 4096) + noise("longer+", 50000),
     "punched": noise("punched", 32768) + bytes(32768) + noise("punched+", 32768),
@@ -41,11 +54,16 @@ FILES = {
     "moved/elsewhere": noise("before-moving", 30000),
     "tree/a/b/leaf": noise("leaf", 12345),
     "tree/a/other": noise("other", 777),
-    "replaced": noise("replaced", 60000),
+    "replaced": noise("replaced", 22000),
 }
 # Names that go while the files stay.
-KEPT = {"kept": noise("kept", 50000), "linked": noise("linked", 9000), "second": noise("second", 100000)}
+KEPT = {"kept": noise("kept", 5000), "linked": noise("linked", 9000)}
 XATTR = {"noise-5000": ("user.colour", b"blue")}
+SYMLINK = ("symlink", "to/nowhere")
+
+
+def files(small=False):
+    return {n: data for n, data in FILES.items() if not small or len(data) <= SMALL}
 
 
 def write(path, data, at=0):
@@ -54,73 +72,162 @@ def write(path, data, at=0):
         f.write(data)
 
 
-def guest_write(top):
-    """First state, then changes; both reach the disk."""
-    import os
-    import subprocess
-    os.makedirs(f"{top}/small")
-    os.makedirs(f"{top}/tree/a/b")
-    os.makedirs(f"{top}/moved")
-    subprocess.run(["setfattr", "-n", "bcachefs.compression", "-v", "zstd", f"{top}/small"], check=True)
-    for name, data in {**FILES, **KEPT}.items():
-        path = f"{top}/{name}"
-        if name.startswith("nosum"):
-            open(path, "wb").close()
-            subprocess.run(["setfattr", "-n", "bcachefs.data_checksum", "-v", "none", path], check=True)
-        if name == "sparse":
-            with open(path, "wb") as f:
-                f.write(data[:8192])
-                f.seek(len(data) - 8192)
-                f.write(data[-8192:])
-        elif name == "edited":
-            write(path, noise("edited", len(data)))
-        elif name == "cut":
-            write(path, noise("cut", 300000))
-        elif name == "longer":
-            write(path, data[:4096])
-        elif name == "punched":
-            write(path, data[:32768] + noise("hole", 32768) + data[65536:])
-        elif name == "clone":
-            subprocess.run(["cp", "--reflink=always", f"{top}/noise-131072", path], check=True)
-        elif name == "moved/elsewhere":
-            write(f"{top}/before", data)
-        elif name == "linked":
-            write(f"{top}/kept-too", data)
-            os.link(f"{top}/kept-too", path)
-        else:
-            write(path, data)
+def option(path, name, value):
+    subprocess.run(["setfattr", "-n", f"bcachefs.{name}", "-v", value, path], check=True)
+
+
+def write_first(top, name, data):
+    """The file as it is before it is changed."""
+    path = f"{top}/{name}"
+    if name.startswith("nosum"):
+        open(path, "wb").close()
+        option(path, "data_checksum", "none")
+    if name == "sparse":
+        with open(path, "wb") as f:
+            f.write(data[:8192])
+            f.seek(len(data) - 8192)
+            f.write(data[-8192:])
+    elif name.startswith("edited"):
+        write(path, noise(name, len(data)))
+    elif name == "cut":
+        write(path, noise("cut", 300000))
+    elif name == "longer":
+        write(path, data[:4096])
+    elif name == "punched":
+        write(path, data[:32768] + noise("hole", 32768) + data[65536:])
+    elif name == "clone":
+        subprocess.run(["cp", "--reflink=always", f"{top}/noise-131072", path], check=True)
+    elif name == "moved/elsewhere":
+        write(f"{top}/before", data)
+    elif name == "linked":
+        write(f"{top}/kept-too", data)
+        os.link(f"{top}/kept-too", path)
+    else:
+        write(path, data)
+
+
+def guest_write(top, small):
+    """First the old states, then the last ones; both reach the disk."""
+    for folder in ("small", "tree/a/b", "moved"):
+        os.makedirs(f"{top}/{folder}")
+    option(f"{top}/small", "compression", "zstd")
+    wanted = files(small)
+    for name, data in {**wanted, **KEPT}.items():
+        write_first(top, name, data)
     for name, (key, value) in XATTR.items():
         os.setxattr(f"{top}/{name}", key, value)
+    os.symlink(SYMLINK[1], f"{top}/{SYMLINK[0]}")
     os.sync()
-    write(f"{top}/edited", FILES["edited"][5000:25000], 5000)
-    os.truncate(f"{top}/cut", 70000)
-    write(f"{top}/longer", FILES["longer"][4096:], 4096)
-    subprocess.run(["fallocate", "-p", "-o", "32768", "-l", "32768", f"{top}/punched"], check=True)
+    for name in ("edited", "edited-little"):
+        if name in wanted:
+            write(f"{top}/{name}", FILES[name][5000:25000], 5000)
+    if not small:
+        os.truncate(f"{top}/cut", 70000)
+        write(f"{top}/longer", FILES["longer"][4096:], 4096)
+        subprocess.run(["fallocate", "-p", "-o", "32768", "-l", "32768", f"{top}/punched"], check=True)
     os.rename(f"{top}/before", f"{top}/moved/elsewhere")
     os.sync()
 
 
-def guest_delete(top):
-    import os
-    import shutil
+def guest_delete(top, small):
     write(f"{top}/new-one", noise("new-one", 60))
-    for name in FILES:
+    for name in files(small):
         if not name.startswith("tree/") and name != "replaced":
             os.unlink(f"{top}/{name}")
     os.rename(f"{top}/new-one", f"{top}/replaced")
     shutil.rmtree(f"{top}/tree")
     os.unlink(f"{top}/linked")
+    os.unlink(f"{top}/{SYMLINK[0]}")
     os.sync()
 
 
-def guest_go_on(top, mib):
-    import os
-    for i in range(mib * 8):
-        write(f"{top}/later-{i}", noise(f"later-{i}", 131072))
+def guest_snapshot(top, small):
+    subprocess.run(["bcachefs", "subvolume", "snapshot", top, f"{top}/snap"], check=True)
+    os.sync()
+
+
+def guest_later(top, small):
+    for i in range(LATER * 8):
+        write(f"{top}/later-{i}", text(f"later-{i}", 131072))
         if i % 8 == 7:
             os.sync()
 
 
+def random_steps(seed=1):
+    """(what, name, offset, size): the same each time."""
+    rng = random.Random(seed)
+    for i in range(RANDOM_OPS):
+        name = f"file{rng.randrange(30)}"
+        what = rng.choice(["write", "write", "write", "over", "over", "truncate", "punch", "rename", "delete", "sync"])
+        yield what, name, rng.randrange(16) * 4096 + rng.choice([0, 0, 100]), rng.randrange(1, 60000), i
+
+
+class Model:
+    """What the random steps leave; with @top also done there."""
+
+    def __init__(self, top=None):
+        self.top, self.files, self.deleted = top, {}, []
+
+    def real(self, change):
+        if self.top:
+            change()
+
+    def put(self, name, offset, data, new):
+        old = b"" if new else self.files.get(name, b"")
+        old = old.ljust(offset, b"\0")
+        self.files[name] = old[:offset] + data + old[offset + len(data):]
+        self.real(lambda: self.do_put(name, offset, data, new))
+
+    def do_put(self, name, offset, data, new):
+        fd = os.open(f"{self.top}/{name}", os.O_RDWR | os.O_CREAT | (os.O_TRUNC if new else 0))
+        os.pwrite(fd, data, offset)
+        os.fsync(fd)
+        os.close(fd)
+
+    def step(self, what, name, offset, size, i):
+        there = name in self.files
+        if what == "write":
+            self.put(name, 0, noise(f"step{i}", size), True)
+        elif what == "over" and there:
+            self.put(name, offset, noise(f"step{i}", size), False)
+        elif what == "truncate" and there:
+            self.files[name] = self.files[name][:size].ljust(size, b"\0")
+            self.real(lambda: os.truncate(f"{self.top}/{name}", size))
+        elif what == "punch" and there and offset < len(self.files[name]):
+            data = self.files[name]
+            end = min(offset + size, len(data))
+            self.files[name] = data[:offset] + bytes(end - offset) + data[end:]
+            self.real(lambda: subprocess.run(["fallocate", "-p", "-o", str(offset), "-l", str(size),
+                                              f"{self.top}/{name}"], check=True))
+        elif what == "rename" and there:
+            other = f"file{i % 30}"
+            if other != name:
+                self.gone(other)
+                self.files[other] = self.files.pop(name)
+                self.real(lambda: os.rename(f"{self.top}/{name}", f"{self.top}/{other}"))
+        elif what == "delete" and there:
+            self.real(os.sync)
+            self.gone(name)
+            self.real(lambda: os.unlink(f"{self.top}/{name}"))
+        elif what == "sync":
+            self.real(os.sync)
+
+    def gone(self, name):
+        if name in self.files:
+            self.real(os.sync)
+            self.deleted.append((name, self.files.pop(name)))
+
+    def run(self):
+        for step in random_steps():
+            self.step(*step)
+        self.real(os.sync)
+        return self
+
+
+def guest_random(top, small):
+    Model(top).run()
+
+
 if __name__ == "__main__":
-    {"write": guest_write, "delete": guest_delete}.get(sys.argv[1], guest_go_on)(
-        TOP, *map(int, sys.argv[2:]))
+    {"write": guest_write, "delete": guest_delete, "snapshot": guest_snapshot, "later": guest_later,
+     "random": guest_random}[sys.argv[1]](sys.argv[2], "small" in sys.argv)

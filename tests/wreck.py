@@ -39,6 +39,15 @@ def crc32c(data):
     return crc ^ 0xffffffff
 
 
+def journal_ranges(head):
+    """(offset, size) in bytes of the journal of the member with superblock @head."""
+    size = superblock.bucket_bytes(head, head[122])
+    for kind, at, length in superblock.sections(head):
+        for pair in range(at + 8, at + length, 16) if kind == JOURNAL_V2 else ():
+            start, nr = struct.unpack_from("<QQ", head, pair)
+            yield start * size, nr * size
+
+
 class Node:
     def __init__(self, match):
         self.btree, self.level = match[1], int(match[2])
@@ -130,11 +139,8 @@ class Wreck:
 
     def journal(self):
         for head, path in zip(self.heads, self.paths):
-            size = superblock.bucket_bytes(head, head[122])
-            for kind, at, length in superblock.sections(head):
-                for pair in range(at + 8, at + length, 16) if kind == JOURNAL_V2 else ():
-                    start, nr = struct.unpack_from("<QQ", head, pair)
-                    self.overwrite(path, start * size, nr * size)
+            for start, size in journal_ranges(head):
+                self.overwrite(path, start, size)
 
     def root(self, btree):
         nodes = [n for n in self.nodes(btree) if n.referenced]

@@ -415,18 +415,19 @@ static void judge(struct bch_undelete_file *f, const struct undelete_pieces *p)
 	u64 missing = p->sectors < f->u.bi_sectors ? (f->u.bi_sectors - p->sectors) << 9 : 0;
 
 	f->lost += missing;
-	if (f->lost) {
+	if (f->size_guessed)
+		f->doubt = f->u.bi_size ? "its inode is older than its data: the size is a guess" :
+					  "only its creation is known";
+	if (f->lost || (f->size_guessed && !f->u.bi_size)) {
 		f->quality =
 			f->verified || f->unverified ? BCH_UNDELETE_partial : BCH_UNDELETE_lost;
 		return;
 	}
-	f->quality = BCH_UNDELETE_intact;
 	if (p->sectors != f->u.bi_sectors)
-		f->doubt = "it has more data than it should";
+		f->doubt = f->doubt ?: "it has more data than it should";
 	else if (!f->exact)
 		f->doubt = f->doubt ?: "there may have been a later state of it";
-	if (f->doubt)
-		f->quality = BCH_UNDELETE_unverified;
+	f->quality = f->doubt ? BCH_UNDELETE_unverified : BCH_UNDELETE_intact;
 }
 
 int bch_undelete_read(struct bch_undelete *d, struct bch_undelete_file *f,

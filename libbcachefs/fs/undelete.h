@@ -43,9 +43,10 @@ struct bch_undelete_time {
 struct bch_undelete_file {
 	u64 inum;
 	u32 snapshot;
-	u32 view;   /* snapshot from which keys that are still there are seen; 0: none */
-	u8 source;  /* of the inode; enum bch_undelete_source */
-	bool exact; /* the journal has all updates since it lost its last name */
+	u32 view;	   /* snapshot from which keys that are still there are seen; 0: none */
+	u8 source;	   /* of the inode; enum bch_undelete_source */
+	bool exact;	   /* the journal has all updates since it lost its last name */
+	bool size_guessed; /* its inode is from before data was written: from the extents */
 	struct bch_undelete_time unlinked, deleted;
 	u64 deleted_seq; /* 0: not known */
 	struct bch_inode_unpacked u;

@@ -472,6 +472,21 @@ static int second_pass(struct bch_undelete *d)
 	return ret;
 }
 
+/* The inode is from before anything was written: its extents tell how much it was, about. */
+static void guess_size(struct bch_undelete *d, struct bch_undelete_file *f)
+{
+	u64 end = 0;
+
+	if (f->exact || f->u.bi_size || f->view || inode_is_dir(f->u.bi_mode))
+		return;
+	f->size_guessed = true;
+	for_each_undelete_key(d, UNDELETE_extents, f->inum,
+			      k) if (k->k->k.p.snapshot == f->snapshot && k->k->k.size) end =
+		max(end, k->k->k.p.offset);
+	if (end <= S64_MAX >> 9)
+		f->u.bi_size = end << 9;
+}
+
 int bch_undelete_init(struct bch_undelete *d)
 {
 	struct journal_updates all;
@@ -485,7 +500,10 @@ int bch_undelete_init(struct bch_undelete *d)
 	d->keys->complete_from = all.complete_from;
 	ret = ret ?: nodes_walk(d, UNDELETE_inodes, node_inode, POS_MIN, SPOS_MAX);
 	ret = ret ?: tree_inodes(d) ?: files_make(d);
-	return ret ?: second_pass(d);
+	ret = ret ?: second_pass(d);
+	darray_for_each(d->files, f)
+		guess_size(d, f);
+	return ret;
 }
 
 void bch_undelete_exit(struct bch_undelete *d)

@@ -44,8 +44,12 @@ static bool has_old_keys(const struct jset *j)
 static int put_back(struct bch_fs *c, const struct jset *j)
 {
 	u64 seq = le64_to_cpu(j->seq);
+	bool write_back = false;
 
 	for_each_jset_entry(e, j->start, jset_last(j)) {
+		bch_journal_write_back(e, &write_back);
+		if (write_back)
+			continue;
 		if (e->type != JSET_ENTRY_overwrite || !bch_journal_entry_is_of_files(e))
 			continue;
 		for_each_jset_key(k, e) {

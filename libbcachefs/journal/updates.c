@@ -1,5 +1,6 @@
 /* Updates that the journal still tells (journal/updates.h). */
 #include <linux/err.h>
+#include <linux/string.h>
 #include "btree/bkey.h"
 #include "format/errcode.h"
 #include "journal/read.h"
@@ -13,6 +14,18 @@
 bool bch_journal_entry_is_of_files(const struct jset_entry *e)
 {
 	return !e->level && e->btree_id < 64 && FILE_BTREES >> e->btree_id & 1;
+}
+
+/* The name of such transactions, as long as the journal has it. */
+static const char write_back_name[] = "bch2_btree_key_cache_journal_flu";
+
+void bch_journal_write_back(const struct jset_entry *e, bool *state)
+{
+	size_t len = sizeof(write_back_name) - 1;
+
+	if (e->type == JSET_ENTRY_log && !e->level)
+		*state = le16_to_cpu(e->u64s) * sizeof(u64) >= len &&
+			 !memcmp(e->data, write_back_name, len);
 }
 
 u64 bch_jset_time(const struct jset *j)
@@ -41,10 +54,12 @@ static int entry_updates(const struct jset *j, struct journal_updates *all,
 {
 	struct journal_update u = {.seq = le64_to_cpu(j->seq), .time = bch_jset_time(j)};
 	const struct jset_entry *old = NULL;
+	bool write_back = false;
 	int ret = 0;
 
 	for_each_jset_entry(e, j->start, jset_last(j)) {
-		if (!bch_journal_entry_is_of_files(e))
+		bch_journal_write_back(e, &write_back);
+		if (!bch_journal_entry_is_of_files(e) || write_back)
 			continue;
 		if (e->type == JSET_ENTRY_overwrite)
 			old = e;

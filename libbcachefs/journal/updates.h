@@ -24,13 +24,19 @@ struct journal_updates {
 
 /*
  * Call @fn for each update of the btrees that files are made of, oldest first, as long as it
- * returns 0. Reads the journal if that has not been done. 0, what @fn returned, or -ENOMEM.
+ * returns 0; what writes the key cache back is left out. Reads the journal if that has not been done. 0, what @fn returned, or -ENOMEM.
  */
 int bch_journal_updates(struct bch_fs *c, struct journal_updates *j,
 			int (*fn)(const struct journal_update *u, void *arg), void *arg);
 
 /* The btrees that files are made of. */
 bool bch_journal_entry_is_of_files(const struct jset_entry *e);
+/*
+ * Call it for each sub-entry of an entry in order, with @state false at first. Afterwards @state
+ * tells whether the transaction only brings a btree up to date with the key cache: then the old
+ * keys are those that the btree had, older than what the cache had, and nothing changes.
+ */
+void bch_journal_write_back(const struct jset_entry *e, bool *state);
 /* Seconds since the epoch; 0: not known. */
 u64 bch_jset_time(const struct jset *j);
 

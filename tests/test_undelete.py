@@ -1,0 +1,234 @@
+"""undelete: what a real kernel deleted comes back, and nothing that is called intact differs from what it was.
+
+Images of a real kernel are in tests/undelete, made by the script below; in the virtual machine the same is done anew,
+with larger files. What is written and deleted is in undelete_files.py.
+"""
+import collections
+import json
+import os
+import subprocess
+
+import pytest
+
+import superblock
+import undelete_files
+from imagesets import HERE, data_hash
+from undelete_files import FILES, SYMLINK, XATTR, Model, files
+from wreck import journal_ranges
+
+IMAGE_MIB = 96
+GOOD = ("intact", "unverified")
+
+
+class Found:
+    """The outcome of one undelete of all files."""
+
+    def __init__(self, bcachefs, image, tmp, *args):
+        self.target = os.path.join(tmp, "out-" + "".join(args).strip("-"))
+        before = data_hash(image)
+        self.r = bcachefs.run("undelete", "--json", *args, image, self.target)
+        assert self.r.status in (0, 4), f"{self.r!r}"
+        assert data_hash(image) == before, "the image changed"
+        doc = json.loads(self.r.out)
+        self.files = doc["files"]
+        self.totals = doc["totals"]
+        self.quality = {f["path"].lstrip("/"): f["quality"] for f in self.files}
+        self.counts = collections.Counter(f["quality"] for f in self.files)
+        assert self.r.status == (4 if set(self.counts) - {"intact"} or self.totals["nodes_unreadable"] else 0)
+        assert self.counts == {q: n for q, n in self.totals.items() if q in (*GOOD, "partial", "lost") and n}
+
+    def data(self, name):
+        with open(os.path.join(self.target, name.replace("?/", "lost+found/", 1)), "rb") as f:
+            return f.read()
+
+    def check(self, expected, good=GOOD):
+        """All files of these names are found; what is good has its content. Returns the names of the good ones."""
+        assert self.quality.keys() >= expected.keys(), f"{expected.keys() - self.quality.keys()} {self.r!r}"
+        fine = [name for name in expected if self.quality[name] in good]
+        for name in fine:
+            assert self.data(name) == expected[name], f"{name} is called {self.quality[name]} and differs: {self.r!r}"
+        return fine
+
+
+def partial_is_right(found, expected):
+    """What came out of files that are not whole is either as it was, or a hole."""
+    for name, quality in found.quality.items():
+        if quality == "partial" and name in expected:
+            data = found.data(name)
+            assert len(data) == len(expected[name])
+            for at in range(0, len(data), 4096):
+                block = data[at:at + 4096]
+                assert not any(block) or block == expected[name][at:at + 4096], f"{name} at {at}"
+
+
+@pytest.fixture
+def stored(tmp):
+    """stored(name): a fresh copy of an image of tests/undelete."""
+    def unpack(name):
+        image = os.path.join(tmp, name + ".img")
+        subprocess.run(["zstd", "-qdf", "--sparse", "--long=27", os.path.join(HERE, "undelete", name + ".img.zst"),
+                        "-o", image], check=True)
+        return image
+    return unpack
+
+
+def wipe_journal(image):
+    with open(image, "r+b") as f:
+        f.seek(superblock.FIRST_SECTOR * 512)
+        for start, size in journal_ranges(f.read(1 << 16)):
+            f.seek(start)
+            f.write(bytes(size))
+
+
+NO_CHECKSUM = {"nosum-4096"}  # smaller data is in the key itself
+
+
+@pytest.mark.parametrize("options", [(), ("--scan",)])
+@pytest.mark.parametrize("name", ["crash", "later"])
+def test_small_files(bcachefs, stored, tmp, name, options):
+    """After a power cut, and after 16 MiB more were written: the space of these was not used again."""
+    found = Found(bcachefs, stored(name), tmp, *options)
+    expected = files(small=True)
+    assert len(found.check(expected)) == len(expected)
+    assert {n for n in expected if found.quality[n] != "intact"} == NO_CHECKSUM, f"{found.r!r}"
+    assert os.readlink(os.path.join(found.target, SYMLINK[0])) == SYMLINK[1]
+    assert found.quality.keys() == expected.keys() | {SYMLINK[0]}, "files that are there are not deleted"
+    for path, (key, value) in XATTR.items():
+        assert os.getxattr(os.path.join(found.target, path), key) == value
+
+
+@pytest.mark.parametrize("options", [(), ("--scan",)])
+def test_many_states(bcachefs, stored, tmp, options):
+    """Files that were written over, cut, punched, renamed, again and again: only the last state is called intact."""
+    found = Found(bcachefs, stored("random"), tmp, *options)
+    deleted = collections.defaultdict(list)
+    for name, data in Model().run().deleted:
+        deleted[name].append(data)
+    seen = collections.Counter()
+    for f in found.files:
+        name = f["path"].lstrip("/")
+        seen[name] += 1
+        if f["quality"] == "intact":
+            out = name if seen[name] == 1 else f"{name}.{f['inode']}"
+            assert found.data(out) in deleted[name], f"{out} {found.r!r}"
+    print(dict(found.counts))
+    assert found.counts["intact"] >= 10, f"{found.r!r}"
+    assert sum(seen[n] for n in deleted) <= sum(map(len, deleted.values()))
+
+
+def test_without_a_journal_nothing_is_called_intact(bcachefs, stored, tmp):
+    """Hidden keys of nodes give files back; but nobody knows whether they are the last state."""
+    image = stored("remount")
+    wipe_journal(image)
+    found = Found(bcachefs, image, tmp)
+    fine = found.check({n: d for n, d in files(small=True).items() if d})
+    assert len(fine) == len(files(small=True)) - 1, f"{found.r!r}"
+    assert not found.counts["intact"]
+
+
+def test_list(bcachefs, stored, tmp):
+    image = stored("crash")
+    r = bcachefs.run("undelete", "--list", image, status=0)
+    lines = {line.split()[-1]: line.split() for line in r.out.splitlines()[:-1]}
+    quality, inode, size, _, _, seq, path = lines["/noise-5000"]
+    assert (quality, size, path) == ("intact", "5000", "/noise-5000") and int(inode) > 4096 and int(seq) > 1
+    assert lines["/nosum-4096"][0] == "unverified"
+    assert r.out.splitlines()[-1].startswith(f"deleted files: {len(lines) - 1} intact, 1 unverified, 0 partial, 0 lost;")
+    doc = json.loads(bcachefs.run("undelete", "--list", "--json", image, status=0).out)
+    assert doc["schema"] == "bcachefs/undelete/1"
+    assert {f["path"] for f in doc["files"]} == set(lines)
+    assert all(f["source"] == "journal" and "restored_bytes" not in f for f in doc["files"])
+
+
+@pytest.mark.parametrize("args, names", [
+    (("-p", "/tree"), {"tree/a/b/leaf", "tree/a/other"}),
+    (("-p", "tree/a/other"), {"tree/a/other"}),
+    (("-p", "/noise-?", "-p", "*text-100"), {"noise-1", "small/text-100"}),
+    (("--since", "@4000000000"), set()),
+    (("--since", "@1000000000", "-p", "empty"), {"empty"}),
+])
+def test_choice(bcachefs, stored, tmp, args, names):
+    r = bcachefs.run("undelete", "--list", "--json", *args, stored("crash"))
+    assert {f["path"].lstrip("/") for f in json.loads(r.out)["files"]} == names
+
+
+def test_choice_by_inode(bcachefs, stored, tmp):
+    image = stored("crash")
+    doc = json.loads(bcachefs.run("undelete", "--list", "--json", "-p", "noise-100", image, status=0).out)
+    inode = doc["files"][0]["inode"]
+    target = os.path.join(tmp, "out")
+    bcachefs.run("undelete", "-i", inode, image, target, status=0)
+    assert os.listdir(target) == ["noise-100"]
+    bcachefs.run("undelete", "-i", inode, image, target, status=1)  # it is not empty
+    bcachefs.run("undelete", "-O", "-i", inode, image, target, status=0)
+
+
+def test_nothing_matches(bcachefs, stored):
+    r = bcachefs.run("undelete", "--list", "-p", "/no/such/file", stored("crash"), status=4)
+    assert "nothing that is deleted matches" in r.err
+
+
+def test_usage(bcachefs):
+    bcachefs.run("undelete", status=1)
+    bcachefs.run("undelete", "--list", status=1)
+    bcachefs.run("undelete", "--since", "yesterday", "x", "y", status=1)
+    bcachefs.run("undelete", "-i", "x", "x", "y", status=1)
+
+
+# ---- A real kernel ----
+
+GUEST = r"""
+set -e
+files() { python3 /in/undelete_files.py "$@"; }
+run() { # DEVICE STEP...
+    device=/dev/$1
+    shift
+    mount -t bcachefs $device /mnt
+    for step in "$@"; do
+        case $step in
+        umount) umount /mnt;;
+        mount) mount -t bcachefs $device /mnt;;
+        *) files $step /mnt;;
+        esac
+    done
+}
+"""
+CASES = {  # the last one ends with the power cut
+    "unmount": "write delete umount",
+    "remount": "write umount mount delete umount",
+    "later": "write delete later umount",
+    "encrypted": "write delete umount",
+    "snapshot": "write snapshot delete umount",
+    "random": "random umount",
+    "crash": "write delete",
+}
+UNCHECKED = {"nosum-4096", "nosum-300001"}
+
+
+@pytest.mark.xdist_group("vm")
+def test_real_kernel(bcachefs, vm, tmp):
+    images, script = [], GUEST
+    for i, (case, steps) in enumerate(CASES.items()):
+        images.append(os.path.join(tmp, case + ".img"))
+        with open(images[-1], "wb") as f:
+            f.truncate(IMAGE_MIB << 20)
+        encrypted = ["--encrypted", "--no_passphrase"] if case == "encrypted" else []
+        bcachefs.run("format", *encrypted, images[-1], status=0)
+        script += f"run d{i} {steps}\n"
+    with open(undelete_files.__file__, "rb") as f:
+        run = vm(script + "power-cut 0\n", images, files={"undelete_files.py": f.read()}, timeout=900)
+    assert run.status == 0, f"{run!r}"
+    for case, image in zip(CASES, images):
+        if case == "random":
+            continue
+        where = os.path.join(tmp, case)
+        os.mkdir(where)
+        found = Found(bcachefs, image, where)
+        found.check(FILES)
+        partial_is_right(found, FILES)
+        print(f"{case}: {dict(found.counts)} of {len(FILES) + 1} files")
+        if case == "later":  # space is used again, how much depends on the allocator
+            assert found.counts["intact"] > 5, f"{found.r!r}"
+        else:  # nothing was written since: nothing is lost
+            unchecked = set() if case == "encrypted" else UNCHECKED
+            assert {n for n in FILES if found.quality[n] != "intact"} == unchecked, f"{case}: {found.r!r}"
