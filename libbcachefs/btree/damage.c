@@ -142,6 +142,16 @@ const char *bch_btree_damage_name(enum btree_damage kind)
 	return names[kind];
 }
 
+void bch_btree_damage_forget(struct bch_fs *c, unsigned btree, enum btree_damage kind)
+{
+	struct bch_btree_state *s = c->btree;
+
+	mutex_lock(&s->damage_lock);
+	if (s->damage[btree])
+		darray_exit(&s->damage[btree]->kinds[kind].d);
+	mutex_unlock(&s->damage_lock);
+}
+
 void bch_btree_damage_clear(struct bch_fs *c, unsigned btree, struct bpos start, struct bpos end)
 {
 	struct bch_btree_state *s = c->btree;

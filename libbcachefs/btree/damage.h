@@ -50,6 +50,8 @@ void bch_btree_damage_add(struct bch_fs *c, unsigned btree, struct bpos start, s
 
 /* Take a range out. 0 or -ENOMEM. */
 int bch_btree_ranges_remove(struct btree_ranges *r, struct bpos start, struct bpos end);
+/* Forget all damage of @kind of @btree. */
+void bch_btree_damage_forget(struct bch_fs *c, unsigned btree, enum btree_damage kind);
 /* Forget what is known of @btree from @start to @end. */
 void bch_btree_damage_clear(struct bch_fs *c, unsigned btree, struct bpos start, struct bpos end);
 

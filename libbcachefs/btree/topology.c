@@ -402,13 +402,13 @@ static int mark_piece(struct rebuild *r, const struct piece *p)
 	return mark_range(r, p->min, p->max, damage_of(r, p), seq);
 }
 
-/* What reading the old tree said is no longer so. */
+/* What could not be read of the old tree may be there in the new one. Doubts stay. */
 static int mark_damage(struct rebuild *r)
 {
 	struct bpos at = POS_MIN;
 	int ret = 0;
 
-	bch_btree_damage_clear(r->c, r->id, POS_MIN, SPOS_MAX);
+	bch_btree_damage_forget(r->c, r->id, BTREE_DAMAGE_lost);
 	darray_for_each(r->pieces, p) {
 		if (!ret && !bpos_eq(at, p->min))
 			ret = mark_range(r, at, bpos_predecessor(p->min), BTREE_DAMAGE_lost, 0);

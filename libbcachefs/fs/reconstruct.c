@@ -517,6 +517,14 @@ static int add_first_subvol(struct reconstruct *r)
 	return ret;
 }
 
+/* Keys that are there may be wrong. */
+static bool has_doubts(struct bch_fs *c, unsigned btree)
+{
+	struct btree_range range;
+
+	return bch_btree_damage_next(c, btree, BTREE_DAMAGE_doubtful, POS_MIN, &range);
+}
+
 static void forget_damage(struct reconstruct *r, unsigned btree)
 {
 	bch_btree_damage_clear(r->c, btree, POS_MIN, SPOS_MAX);
@@ -539,7 +547,8 @@ int bch_snapshots_reconstruct(struct bch_fs *c)
 	/* Of whom a snapshot was made matters only for the trees of snapshots. */
 	r.doubt &= r.no_snapshots;
 	/* What is missing of the inodes may have told otherwise. */
-	r.doubt |= is_bad(c, BTREE_ID_inodes);
+	r.doubt |= is_bad(c, BTREE_ID_inodes) || has_doubts(c, BTREE_ID_snapshots) ||
+		   has_doubts(c, BTREE_ID_subvolumes);
 	darray_for_each(r.subvols, s) {
 		struct id *leaf = s->cur ? id_find(&r, s->cur) : NULL;
 
