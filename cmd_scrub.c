@@ -15,7 +15,6 @@
 #include "cmds.h"
 #include "data/scrub.h"
 #include "fs/namei.h"
-#include "host/probe.h"
 #include "sb/opts.h"
 
 #define CHECKPOINT_EVERY (30ULL * 1000000000) /* ns */
@@ -483,16 +482,6 @@ static void parse_opt(struct scrub *t, int opt, const char *value)
 	}
 }
 
-static void refuse_mounted(struct scrub *t)
-{
-	struct printbuf why = PRINTBUF;
-
-	darray_for_each(t->paths.d, path)
-		if (host_in_use(*path, &why))
-			cli_die(t->cmd, "%s: unmount it first", printbuf_str(&why));
-	printbuf_exit(&why);
-}
-
 /* The member that --device names, by path or index; false: there is none. */
 static bool choose_device(struct scrub *t)
 {
@@ -625,7 +614,7 @@ static int run_scrub(const struct cli_cmd *cmd, int argc, char **argv)
 	if (t.status)
 		t.open.nostart = true;
 	else
-		refuse_mounted(&t);
+		cli_refuse_mounted(cmd, &t.paths);
 	status = scrub(&t);
 	free(t.checkpoint_path);
 	cli_paths_exit(&t.paths);

@@ -100,7 +100,7 @@ void cli_refuse_mounted(const struct cli_cmd *cmd, const struct cli_paths *paths
 	struct printbuf why = PRINTBUF;
 
 	darray_for_each(paths->d, path)
-		if (host_in_use(*path, &why))
+		if (host_may_be_written(*path, &why))
 			cli_die(cmd, "%s: unmount it first", printbuf_str(&why));
 	printbuf_exit(&why);
 }

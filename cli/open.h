@@ -21,7 +21,7 @@ struct cli_paths {
 void cli_paths_add(struct cli_paths *paths, const char *arg);
 void cli_paths_exit(struct cli_paths *paths);
 
-/* A device that is in use ends the program with a sentence. */
+/* For readers: a device that somebody may write to ends the program with a sentence. */
 void cli_refuse_mounted(const struct cli_cmd *cmd, const struct cli_paths *paths);
 
 /*

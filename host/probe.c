@@ -212,11 +212,18 @@ static bool list_has(char *list, const char *sep, const struct stat *st)
 	return false;
 }
 
+/* Third and fourth word of a line of /proc/mounts: of a mount that only reads, as ours through FUSE. */
+static bool is_reader(const char *type, const char *options)
+{
+	return type && options && !strcmp(type, "fuse.bcachefs") &&
+	       (!strcmp(options, "ro") || !strncmp(options, "ro,", 3));
+}
+
 /*
  * The first line of @file whose first word names @st; its second word, or NULL. A mount of several
- * devices is "a:b:c" there.
+ * devices is "a:b:c" there. @writers: mounts that only read are passed over.
  */
-static char *find_line(const char *file, const struct stat *st)
+static char *find_line(const char *file, const struct stat *st, bool writers)
 {
 	FILE *f = fopen(file, "re");
 	char *line = NULL, *second = NULL;
@@ -225,8 +232,12 @@ static char *find_line(const char *file, const struct stat *st)
 	while (f && !second && getline(&line, &size, f) > 0) {
 		char *save, *first = strtok_r(line, " \t", &save);
 		char *next = strtok_r(NULL, " \t\n", &save);
+		char *type = strtok_r(NULL, " \t\n", &save);
+		char *options = strtok_r(NULL, " \t\n", &save);
 		char *whole = first ? strdup(first) : NULL;
 
+		if (writers && is_reader(type, options))
+			first = next = NULL;
 		if (whole && next && (list_has(whole, "", st) || list_has(first, ":", st))) {
 			unescape(next);
 			second = strdup(next);
@@ -301,7 +312,7 @@ static char *find_loop(const struct stat *st)
 	return name;
 }
 
-bool host_in_use(const char *path, struct printbuf *why)
+static bool in_use(const char *path, bool writers, struct printbuf *why)
 {
 	const char *how = NULL;
 	char *by = NULL;
@@ -309,9 +320,9 @@ bool host_in_use(const char *path, struct printbuf *why)
 
 	if (stat(path, &st))
 		return false;
-	if ((by = find_line("/proc/self/mounts", &st)))
+	if ((by = find_line("/proc/self/mounts", &st, writers)))
 		how = "is mounted on ";
-	else if ((by = find_line("/proc/swaps", &st)))
+	else if ((by = find_line("/proc/swaps", &st, false)))
 		how = "is used as swap ";
 	else if (S_ISBLK(st.st_mode) && (by = find_holder(&st)))
 		how = "is part of /dev/";
@@ -321,4 +332,14 @@ bool host_in_use(const char *path, struct printbuf *why)
 		prt_printf(why, "%s %s%s", path, how, by);
 	free(by);
 	return by;
+}
+
+bool host_in_use(const char *path, struct printbuf *why)
+{
+	return in_use(path, false, why);
+}
+
+bool host_may_be_written(const char *path, struct printbuf *why)
+{
+	return in_use(path, true, why);
 }

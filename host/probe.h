@@ -25,5 +25,7 @@ int host_wipe(int fd);
  * O_EXCL still finds.
  */
 bool host_in_use(const char *path, struct printbuf *why);
+/* The same, but for our own mounts through FUSE, which only read. */
+bool host_may_be_written(const char *path, struct printbuf *why);
 
 #endif

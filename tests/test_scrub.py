@@ -561,3 +561,22 @@ def test_scrub_computes_parity_anew_of_newer_sets(bcachefs, images):
     if "n39ec" not in SETS:
         pytest.skip("no set n39ec")
     assert scrub(bcachefs, ["--parity", *images(SETS["n39ec"])], 0)["errors"] == []
+
+
+# ---- Copies without checksums ----
+
+def test_scrub_compares_copies_without_checksums(damage):
+    d = damage("nocsum")
+    assert scrub(d.bcachefs, d.paths, 0)["errors"] == []
+    extents = extents_with(d, lambda line, ptrs: len(ptrs) == 2)
+    kinds = {" lz4 " in line: (line, ptrs) for line, ptrs in extents}
+    assert len(kinds) == 2
+    for line, ptrs in kinds.values():
+        d.flip(*ptrs[0][:3])
+    errors = d.scrub(REPAIRABLE)
+    # The later copy of each pair tells; a compressed one may no longer decompress, which tells which is bad.
+    plain = [e for e in errors if e["kind"] == "differs" and e["dev_idx"] == 1]
+    assert {e["sector"] for e in plain} >= {d.bad[list(kinds).index(False)][1]}
+    assert all(e["remedy"] == "other_copy_unverified" for e in errors), errors
+    for e in plain:
+        assert e["files"]

@@ -29,8 +29,8 @@ const char *const bch_scrub_kind_names[] = {"btree node",
 					    "layout",
 					    "journal entry",
 					    NULL};
-const char *const bch_scrub_fault_names[] = {"good",	   "unverified", "checksum", "io",
-					     "decompress", "node",	 "wrong",    NULL};
+const char *const bch_scrub_fault_names[] = {"good", "unverified", "checksum", "io", "decompress",
+					     "node", "wrong",	   "differs",  NULL};
 const char *const bch_scrub_remedy_names[] = {
 	"other_copy", "other_copy_unverified", "stripe", "dispensable", "lost", NULL};
 

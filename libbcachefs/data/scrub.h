@@ -30,6 +30,7 @@ enum bch_scrub_fault {
 	SCRUB_decompress,
 	SCRUB_node_head, /* another node, or bsets are missing */
 	SCRUB_wrong,	 /* parity: its checksum is right, but it is not what the data give */
+	SCRUB_differs,	 /* from another copy, and neither has a checksum */
 	SCRUB_FAULT_NR
 };
 

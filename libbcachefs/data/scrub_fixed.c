@@ -1,7 +1,7 @@
 /*
- * What a scrub checks outside of the btrees (spec 06 section 14): superblock copies, the layout, and
- * the journal's entries that would be replayed. All but the layout were read when the filesystem was
- * opened; what was found then is told here.
+ * What a scrub checks outside of the btrees (spec 06 section 14): superblock copies, the layout,
+ * and the journal's entries that would be replayed. All but the layout were read when the
+ * filesystem was opened; what was found then is told here.
  */
 #include <linux/blkdev.h>
 #include <linux/errno.h>

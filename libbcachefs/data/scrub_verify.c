@@ -308,6 +308,57 @@ static u8 extent_remedy(struct bch_fs *c, const struct bch_scrub_item *item)
 	return best == SCRUB_lost && item->kind == SCRUB_cached ? SCRUB_dispensable : best;
 }
 
+/* Does the copy at @p hold what the item's @buf does, as far as that can be told? */
+static int copy_compare(struct bch_fs *c, const struct bch_scrub_item *item,
+			const struct extent_ptr *p, const void *buf, bool *differs)
+{
+	u64 sector =
+		extent_crc_is_encoded(&p->crc) ? p->offset : p->offset + p->crc.offset + item->skip;
+	size_t bytes = (size_t)item->sectors << 9;
+	u8 *other = kvmalloc(bytes, GFP_KERNEL);
+
+	if (!other)
+		return -ENOMEM;
+	/* Read errors are told where they are. */
+	*differs = !bch_dev_read(c, p->dev, sector, other, bytes) && memcmp(buf, other, bytes);
+	kvfree(other);
+	return 0;
+}
+
+/*
+ * What has no checksum is compared with the copies on members before this one, if they are stored in
+ * the same way: of each pair the later one tells.
+ */
+static int copies_compare(struct bch_fs *c, struct bch_scrub_finding *f, const void *buf)
+{
+	const struct extent_crc *crc = &f->item.crc;
+	struct bkey_i *key = item_key(c, &f->item);
+	struct extent_ptr_iter iter;
+	bool differs = false;
+	struct extent_ptr p;
+	int ret = 0;
+
+	if (!key)
+		return 0;
+	bch_extent_ptr_iter_init(&iter, c, bkey_i_view(key));
+	while (!ret && !differs && bch_extent_ptr_next(&iter, &p)) {
+		struct bch_dev *ca = bch_dev(c, p.dev);
+
+		if (p.dev < f->item.dev && !p.cached && bch_dev_online(ca) && ca->mi.bucket_size &&
+		    !extent_ptr_stale(ca, p.offset, p.gen) && !p.crc.csum_type &&
+		    p.crc.compression_type == crc->compression_type &&
+		    p.crc.compressed_size == crc->compressed_size && p.crc.offset == crc->offset &&
+		    p.crc.live_size == crc->live_size)
+			ret = copy_compare(c, &f->item, &p, buf, &differs);
+	}
+	if (differs) {
+		f->fault = SCRUB_differs;
+		f->why = "differs from another copy, and neither has a checksum";
+	}
+	kfree(key);
+	return ret;
+}
+
 /* ---- Stripes ---- */
 
 static bool granule_is_good(const struct bch_scrub_item *item, const void *buf)
@@ -369,6 +420,8 @@ out:
 
 int bch_scrub_verify(struct bch_scrub *s, struct bch_scrub_finding *f, const void *buf)
 {
+	int ret;
+
 	f->fault = SCRUB_good;
 	f->at = 0;
 	f->why = NULL;
@@ -377,7 +430,10 @@ int bch_scrub_verify(struct bch_scrub *s, struct bch_scrub_finding *f, const voi
 		return node_verify(s->c, f, buf);
 	case SCRUB_extent:
 	case SCRUB_cached:
-		return extent_verify(s->c, f, buf);
+		ret = extent_verify(s->c, f, buf);
+		if (!ret && f->item.kind == SCRUB_extent && f->fault == SCRUB_unverified)
+			ret = copies_compare(s->c, f, buf);
+		return ret;
 	default:
 		granule_verify(f, buf);
 		return 0;
