@@ -20,7 +20,7 @@ SOME = [n for n in ("basic", "deep", "enc", "multi3", "n39", "reflink", "snap", 
 MORE = [n for n in ("many", "ec4", "encwide", "n39multi", "n39enc") if n in SETS and os.environ.get("WRECKAGE_ALL")]
 LEVELS = [n for n in ("deep", "many", "n39", "snap") if n in SETS]
 CASES = [("default_superblock",), ("layout",), ("superblocks_but_one",), ("journal",), ("interior", "inodes"),
-         ("interior", "extents"), ("one_in_twenty",), ("whole_btree", "snapshots"), ("whole_btree", "subvolumes"),
+         ("interior", "extents"), ("one_in_twenty",), ("flipped_bits",), ("whole_btree", "snapshots"), ("whole_btree", "subvolumes"),
          ("whole_btree", "snapshots", "subvolumes")] + [("root", b) for b in FILE_BTREES]
 BEFORE = {}  # undamaged listings of the sets
 

@@ -159,6 +159,18 @@ class Wreck:
         nodes = [n for b in FILE_BTREES + ["alloc", "backpointers"] for n in self.nodes(b) if n.referenced]
         self.destroy_nodes(self.random.sample(nodes, max(1, len(nodes) // 20)))
 
+    def flipped_bits(self):
+        """One bit in the written part of one node in five, the same in all its replicas."""
+        nodes = [n for b in FILE_BTREES for n in self.nodes(b) if n.referenced]
+        for node in self.random.sample(nodes, max(1, len(nodes) // 5)):
+            at, bit = self.random.randrange(160, 8192), 1 << self.random.randrange(8)
+            for dev, sector in node.ptrs:
+                with open(self.slots[dev], "r+b") as f:
+                    f.seek(sector * 512 + at)
+                    byte = f.read(1)[0] ^ bit
+                    f.seek(sector * 512 + at)
+                    f.write(bytes([byte]))
+
     def whole_btree(self, *btrees):
         """Every node of the btrees, those included that are long out of use."""
         nodes = [n for b in btrees for n in self.nodes(b)]
