@@ -212,7 +212,7 @@ static bool list_has(char *list, const char *sep, const struct stat *st)
 	return false;
 }
 
-/* Third and fourth word of a line of /proc/mounts: of a mount that only reads, as ours through FUSE. */
+/* By the third and fourth word of a line of /proc/mounts: does it only read, as ours do? */
 static bool is_reader(const char *type, const char *options)
 {
 	return type && options && !strcmp(type, "fuse.bcachefs") &&

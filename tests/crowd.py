@@ -15,6 +15,7 @@ import time
 import manifest
 
 THREADS, PROCESSES = 6, 2
+AT_LEAST = 10  # operations of each thread
 
 
 class Reader:
@@ -85,7 +86,9 @@ class Reader:
     def run(self, until, wrong, done):
         operations = (self.read_file, self.read_pieces, self.read_dir, self.stat, self.stat, self.xattrs, self.statfs,
                       self.missing)
-        while time.monotonic() < until and not wrong:
+        mine = 0
+        while (time.monotonic() < until or mine < AT_LEAST) and not wrong:
+            mine += 1
             operation = self.rng.choice(operations)
             try:
                 good, what = operation()

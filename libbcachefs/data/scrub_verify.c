@@ -326,8 +326,8 @@ static int copy_compare(struct bch_fs *c, const struct bch_scrub_item *item,
 }
 
 /*
- * What has no checksum is compared with the copies on members before this one, if they are stored in
- * the same way: of each pair the later one tells.
+ * What has no checksum is compared with the copies on members before this one, if they are stored
+ * in the same way: of each pair the later one tells.
  */
 static int copies_compare(struct bch_fs *c, struct bch_scrub_finding *f, const void *buf)
 {
