@@ -478,7 +478,8 @@ const struct cli_cmd cmd_undelete = {
 	.details =
 		"Looks for what is left of deleted files and symlinks, and copies it to DIR; with "
 		"--list it only tells what there is. Nothing is written to the devices. The sooner "
-		"after the deletion the filesystem is unmounted, the more is found.\n"
+		"after the deletion the filesystem is unmounted, the more is found. What was not yet "
+		"written to the devices when a file was deleted is not there.\n"
 		"\n"
 		"The old keys come from the journal, which notes what each update replaces; from "
 		"btree nodes that still have them behind newer ones; with --scan from nodes that "

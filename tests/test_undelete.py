@@ -6,6 +6,7 @@ with larger files. What is written and deleted is in undelete_files.py.
 import collections
 import json
 import os
+import random
 import subprocess
 
 import pytest
@@ -173,6 +174,39 @@ def test_usage(bcachefs):
     bcachefs.run("undelete", "--list", status=1)
     bcachefs.run("undelete", "--since", "yesterday", "x", "y", status=1)
     bcachefs.run("undelete", "-i", "x", "x", "y", status=1)
+
+
+def data_ranges(f):
+    """(start, end) of what is not a hole."""
+    at = 0
+    while True:
+        try:
+            start = os.lseek(f.fileno(), at, os.SEEK_DATA)
+        except OSError:
+            return
+        at = os.lseek(f.fileno(), start, os.SEEK_HOLE)
+        yield start, at
+
+
+@pytest.mark.parametrize("seed", range(int(os.environ.get("UNDELETE_SEEDS", "8"))))
+def test_damage(bcachefs, stored, tmp, seed):
+    """Flipped bits and garbage anywhere: no crash, and what is called intact is."""
+    rng = random.Random(seed)
+    image = stored(rng.choice(["crash", "later", "remount"]))
+    with open(image, "r+b") as f:
+        ranges = list(data_ranges(f))
+        for _ in range(rng.randrange(1, 60)):
+            start, end = rng.choice(ranges)
+            f.seek(rng.randrange(start, end))
+            f.write(rng.randbytes(rng.choice([1, 1, 1, 8, 64, 4096])))
+    target = os.path.join(tmp, "out")
+    r = bcachefs.run("undelete", "--json", *rng.choice([(), ("--scan",)]), image, target)
+    assert r.status in (0, 1, 4), f"{r!r}"
+    for f in json.loads(r.out)["files"] if r.status != 1 else ():
+        name = f["path"].lstrip("/") if isinstance(f["path"], str) else None
+        if f["quality"] == "intact" and name in FILES:
+            with open(os.path.join(target, name), "rb") as out:
+                assert out.read() == FILES[name], f"{name} {r!r}"
 
 
 # ---- A real kernel ----
