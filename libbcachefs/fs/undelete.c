@@ -12,7 +12,6 @@
 #include "alloc/alloc_keys.h"
 #include "btree/iter.h"
 #include "data/read.h"
-#include "format/dirent.h"
 #include "format/errcode.h"
 #include "format/reflink.h"
 #include "fs/dirent.h"
@@ -22,7 +21,6 @@
 
 #define READ_MAX  (1U << 20) /* bytes */
 #define DEPTH_MAX 256
-#define DT_SUBVOL 16
 
 const char *const bch_undelete_source_names[] = {
 	[BCH_UNDELETE_journal] = "journal",

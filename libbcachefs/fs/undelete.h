@@ -57,8 +57,7 @@ struct bch_undelete_file {
 	const char *doubt; /* unverified: why */
 };
 
-struct undelete_key;
-struct undelete_pieces;
+struct undelete_keys;
 
 struct bch_undelete {
 	struct bch_fs *c;

@@ -17,6 +17,7 @@
 #include "journal/updates.h"
 
 #define MEMORY_DEFAULT (256ULL << 20)
+#define DT_SUBVOL      16
 
 static const u8 btree_of[] = {
 	[UNDELETE_inodes] = BTREE_ID_inodes,   [UNDELETE_dirents] = BTREE_ID_dirents,
@@ -378,8 +379,8 @@ static int dirent_add(struct bch_undelete *d, struct bkey_view k, struct undelet
 {
 	struct bch_dirent_view v;
 
-	if (k.k->type != KEY_TYPE_dirent || bch_dirent_unpack(d->c, k, &v) || v.d_type == 16 ||
-	    !undelete_find(d, v.inum, 0))
+	if (k.k->type != KEY_TYPE_dirent || bch_dirent_unpack(d->c, k, &v) ||
+	    v.d_type == DT_SUBVOL || !undelete_find(d, v.inum, 0))
 		return 0;
 	key.inum = v.inum;
 	return key_add(d, UNDELETE_dirents, k, key);
