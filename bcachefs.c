@@ -10,26 +10,12 @@
 #include <string.h>
 #include "cmds.h"
 
-static const struct cli_cmd *const commands[] = {&cmd_format,
-						 &cmd_show_super,
-						 &cmd_set_fs_option,
-						 &cmd_reset_counters,
-						 &cmd_recover_super,
-						 &cmd_unlock,
-						 &cmd_set_passphrase,
-						 &cmd_remove_passphrase,
-						 &cmd_mount,
-						 &cmd_fusemount,
-						 &cmd_fs_usage,
-						 &cmd_scrub,
-						 &cmd_restore,
-						 &cmd_undelete,
-						 &cmd_list,
-						 &cmd_list_journal,
-						 &cmd_dump,
-						 &cmd_undump,
-						 &cmd_version,
-						 NULL};
+static const struct cli_cmd *const commands[] = {
+	&cmd_format,	    &cmd_show_super, &cmd_set_fs_option,  &cmd_reset_counters,
+	&cmd_recover_super, &cmd_unlock,     &cmd_set_passphrase, &cmd_remove_passphrase,
+	&cmd_mount,	    &cmd_fusemount,  &cmd_fs_usage,	  &cmd_scrub,
+	&cmd_restore,	    &cmd_undelete,   &cmd_list,		  &cmd_list_journal,
+	&cmd_dump,	    &cmd_undump,     &cmd_version,	  NULL};
 
 static const struct {
 	const char *prefix; /* of the last component of argv[0] */

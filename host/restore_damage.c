@@ -1,5 +1,5 @@
 /*
- * What a restored object may lack although everything that was found could be read (btree/damage.h):
+ * What a restored object may lack although all that was found could be read (btree/damage.h):
  * its keys come from nodes that had faults, are older than the filesystem, or are gone.
  */
 #include "btree/bkey.h"

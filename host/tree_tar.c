@@ -374,7 +374,7 @@ static int file_begin(struct tree_out *t, struct tree_file *f)
 	return ret;
 }
 
-/* Zeros from f->done to @offset, as far as the stream has them: what lies between ranges it has not. */
+/* Zeros from f->done to @offset, as far as the stream has them: it has nothing between ranges. */
 static int skip_to(struct to_tar *d, struct tree_file *f, u64 offset)
 {
 	bool sparse = f->fd;

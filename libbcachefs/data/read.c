@@ -572,7 +572,8 @@ int bch_read_key_wait(struct bch_read *r, struct bkey_view k, u64 skip)
 	r->private = &done;
 	r->may_block = true;
 	*req = (struct request){.r = r, .pieces = 1};
-	ret = skip < (u64)k.k->size << 9 ? key_read(req, k, r->offset, skip, r->buf, &len) : -EINVAL;
+	ret = skip < (u64)k.k->size << 9 ? key_read(req, k, r->offset, skip, r->buf, &len) :
+					   -EINVAL;
 	if (!ret && len < r->len)
 		ret = -EINVAL;
 	if (ret && request_fail(req, ret))
