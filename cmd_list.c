@@ -593,7 +593,8 @@ const struct cli_cmd cmd_list = {
 		"Members may be missing. Nodes that cannot be read are told on standard error and "
 		"left out; the exit status is then 4.\n"
 		"\n"
-		"With --scan whatever can be opened is opened, and all devices are read in search of "
+		"With --scan whatever can be opened is opened, and all devices are read in search "
+		"of "
 		"nodes. They stand in for those that cannot be read; where they may be older than "
 		"the filesystem is told. Mode found-nodes prints all that were found, with those "
 		"that have long been replaced.",

@@ -351,9 +351,9 @@ static const struct cli_opt undelete_opts[] = {
 		 "several times"},
 	[OPT_INUM] = {"inode", 'i', "INODE", "only this inode; may be given several times"},
 	[OPT_LIST] = {"list", 'l', NULL, "list what is found, and how good it is"},
-	[OPT_SINCE] =
-		{"since", 0, "TIME",
-		 "only what was deleted since: YYYY-MM-DD[ HH:MM[:SS]] or @SECONDS since the epoch"},
+	[OPT_SINCE] = {"since", 0, "TIME",
+		       "only what was deleted since: YYYY-MM-DD[ HH:MM[:SS]] or @SECONDS since "
+		       "the epoch"},
 	[OPT_SCAN] = {"scan", 0, NULL,
 		      "also look for btree nodes that are no longer in use, on all of the devices"},
 	[OPT_OVERWRITE] = {"overwrite", 'O', NULL, "replace files that are there already"},
@@ -478,7 +478,8 @@ const struct cli_cmd cmd_undelete = {
 	.details =
 		"Looks for what is left of deleted files and symlinks, and copies it to DIR; with "
 		"--list it only tells what there is. Nothing is written to the devices. The sooner "
-		"after the deletion the filesystem is unmounted, the more is found. What was not yet "
+		"after the deletion the filesystem is unmounted, the more is found. What was not "
+		"yet "
 		"written to the devices when a file was deleted is not there.\n"
 		"\n"
 		"The old keys come from the journal, which notes what each update replaces; from "

@@ -7,6 +7,7 @@
 #include <linux/errno.h>
 #include <linux/jiffies.h>
 #include <linux/kernel.h>
+#include <linux/math64.h>
 #include <linux/sort.h>
 #include <linux/string.h>
 #include <linux/timekeeping.h>
@@ -226,9 +227,7 @@ static void keep_rate(struct scrub_queue *q)
 
 	if (!rate)
 		return;
-	/* Both parts fit in 64 bits. */
-	due = q->started + q->bytes / rate * NSEC_PER_SEC +
-	      (u64)((double)(q->bytes % rate) * NSEC_PER_SEC / rate);
+	due = q->started + mul_u64_u64_div_u64(q->bytes, NSEC_PER_SEC, rate);
 	while ((now = ktime_get_ns()) < due && !READ_ONCE(st->stop))
 		wait_event_timeout(st->wait, READ_ONCE(st->stop),
 				   min_t(u64, (due - now) / (NSEC_PER_SEC / HZ) + 1, TICK));

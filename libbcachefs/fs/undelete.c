@@ -92,8 +92,9 @@ static int choose(struct bch_undelete *d, const struct bch_undelete_file *f,
 	size_t i, nr = 0;
 	int ret = 0;
 
-	for_each_undelete_key(d, kind, f->inum, k) if (!ret && is_usable(f, k)) ret =
-		darray_push(&out->d, k);
+	for_each_undelete_key(d, kind, f->inum, k)
+		if (!ret && is_usable(f, k))
+			ret = darray_push(&out->d, k);
 	sort(out->d.data, out->d.nr, sizeof(out->d.data[0]), cmp_choice, NULL);
 	for (i = 0; i < out->d.nr; i++) {
 		const struct undelete_key *k = out->d.data[i],
@@ -487,8 +488,7 @@ static const struct undelete_key *last_name(struct bch_undelete *d, u64 inum,
 {
 	const struct undelete_key *best = NULL;
 
-	for_each_undelete_key(d, UNDELETE_dirents, inum, k)
-	{
+	for_each_undelete_key(d, UNDELETE_dirents, inum, k) {
 		if (k->source == BCH_UNDELETE_journal ? undelete_time_cmp(k->t, end) > 0 :
 							k->t.seq > end.seq)
 			continue;

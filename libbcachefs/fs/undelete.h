@@ -1,6 +1,6 @@
 /*
- * Files that were deleted (spec 09 section 15.2): what of their keys is still somewhere, and what of
- * their data. Sources in order of trust: the old keys that the journal notes before each update;
+ * Files that were deleted (spec 09 section 15.2): what of their keys is still somewhere, and what
+ * of their data. Sources in order of trust: the old keys that the journal notes before each update;
  * bsets of leaves with keys that later ones hide; leaves that nothing refers to any more, if the
  * filesystem was opened with a scan; snapshots.
  *

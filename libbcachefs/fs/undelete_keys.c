@@ -481,9 +481,9 @@ static void guess_size(struct bch_undelete *d, struct bch_undelete_file *f)
 	if (f->exact || f->u.bi_size || f->view || inode_is_dir(f->u.bi_mode))
 		return;
 	f->size_guessed = true;
-	for_each_undelete_key(d, UNDELETE_extents, f->inum,
-			      k) if (k->k->k.p.snapshot == f->snapshot && k->k->k.size) end =
-		max(end, k->k->k.p.offset);
+	for_each_undelete_key(d, UNDELETE_extents, f->inum, k)
+		if (k->k->k.p.snapshot == f->snapshot && k->k->k.size)
+			end = max(end, k->k->k.p.offset);
 	if (end <= S64_MAX >> 9)
 		f->u.bi_size = end << 9;
 }

@@ -1,6 +1,6 @@
 /*
- * What transactions changed, as far back as the journal tells it: before each key that a transaction
- * writes to the journal stands the one that it replaces (spec 04 section 2.3).
+ * What transactions changed, as far back as the journal tells it: before each key that a
+ * transaction writes to the journal stands the one that it replaces (spec 04 section 2.3).
  */
 #ifndef _BCH_JOURNAL_UPDATES_H
 #define _BCH_JOURNAL_UPDATES_H
@@ -24,7 +24,8 @@ struct journal_updates {
 
 /*
  * Call @fn for each update of the btrees that files are made of, oldest first, as long as it
- * returns 0; what writes the key cache back is left out. Reads the journal if that has not been done. 0, what @fn returned, or -ENOMEM.
+ * returns 0; what writes the key cache back is left out. Reads the journal if that has not been
+ * done. 0, what @fn returned, or -ENOMEM.
  */
 int bch_journal_updates(struct bch_fs *c, struct journal_updates *j,
 			int (*fn)(const struct journal_update *u, void *arg), void *arg);
