@@ -153,6 +153,25 @@ def side_by_side(title, servers, work, cold, runs, unit):
               f"{rates['bcachefs'] / rates[name]:8.2f}x", flush=True)
 
 
+def allocated_rate(path):
+    """Plain reading of what is allocated of an image."""
+    drop_caches()
+    fd = os.open(path, os.O_RDONLY)
+    buf, at, total, start = bytearray(CHUNK), 0, 0, time.monotonic()
+    while True:
+        try:
+            at = os.lseek(fd, at, os.SEEK_DATA)
+        except OSError:  # ENXIO: no more of it
+            break
+        end = os.lseek(fd, at, os.SEEK_HOLE)
+        while at < end:
+            n = os.preadv(fd, [memoryview(buf)[:end - at]], at)
+            at += n
+            total += n
+    os.close(fd)
+    return total / (time.monotonic() - start)
+
+
 def raw_rate(path, size):
     drop_caches()
     start = time.monotonic()
@@ -230,7 +249,7 @@ def scrub(runs):
             start = time.monotonic()
             subprocess.run([BCACHEFS, "scrub", "--dry-run", image], input=secret, check=True, stdout=subprocess.DEVNULL)
             rates["scrub"].append(used / (time.monotonic() - start))
-            rates["device"].append(raw_rate(image, None) * used / os.path.getsize(image))
+            rates["device"].append(allocated_rate(image))
         s, d = (statistics.median(rates[k]) for k in ("scrub", "device"))
         print(f"{'scrub ' + kind + ', cold':32}{'scrub':13}{s / (1 << 20):10.0f} MiB/s   plain reading {d / (1 << 20):.0f} MiB/s"
               f"{s / d:8.2f}x", flush=True)
