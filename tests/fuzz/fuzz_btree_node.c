@@ -205,7 +205,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(copy, raw, sizeof(raw));
 	list_raw(c, copy);
 
-	b = bch_btree_node_alloc_fake(c, 0);
+	b = bch_btree_node_alloc_fake(c, 0, 0);
 	kvfree(b->data);
 	b->data = NULL;
 	b->flags = 0;
