@@ -5,73 +5,37 @@
 #include <linux/kernel.h>
 #include <linux/string.h>
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 #include "alloc/usage.h"
 #include "btree/damage.h"
 #include "btree/state.h"
-#include "cli/cli.h"
-#include "cli/open.h"
-#include "cli/progress.h"
+#include "cli/rescue.h"
 #include "cmds.h"
 #include "format/errcode.h"
 #include "fs/snapshots.h"
 #include "host/restore.h"
 #include "journal/journal.h"
 #include "journal/rewind.h"
-#include "sb/opts.h"
-
-#define RESTORE_EXIT_INCOMPLETE 4
-#define FLUSH_AT		(64U << 10) /* bytes of output */
 
 struct cmd_restore {
-	const struct cli_cmd *cmd;
+	struct cli_rescue c;
 	struct restore r;
-	struct cli_paths paths; /* of devices */
-	struct bch_open_args open;
 	struct bch_rewind rewind;
-	DARRAY(const char *) wanted;
-	const char *target; /* NULL: none needed */
 	const char *subvol; /* number or path, or NULL */
-	enum tree_exists exists;
-	bool list, dry_run, all_subvols, json, quiet, verbose, force_progress;
+	bool dry_run, all_subvols, resume;
 	bool tar;
-	struct cli_progress progress;
 	u64 total; /* bytes, 0: not known */
-	struct printbuf out;
-	struct json j;
 };
-
-static volatile bool interrupted;
-
-/* The first one asks for an orderly end, a second one does not ask. */
-static void on_signal(int sig)
-{
-	interrupted = true;
-	signal(sig, SIG_DFL);
-}
-
-static void silence(struct bch_fs *c, const char *line)
-{
-}
 
 static bool tick(struct restore *r)
 {
 	struct cmd_restore *t = r->private;
 
-	cli_progress_show(&t->progress, __atomic_load_n(&r->done, __ATOMIC_RELAXED), t->total);
-	return !interrupted;
-}
-
-static void scan_progress(struct bch_fs *c, u64 done, u64 total, void *arg)
-{
-	struct cmd_restore *t = arg;
-
-	cli_progress_show(&t->progress, done << 9, total << 9);
+	cli_progress_show(&t->c.progress, __atomic_load_n(&r->done, __ATOMIC_RELAXED), t->total);
+	return cli_rescue_goes_on();
 }
 
 /* ---- Text ---- */
@@ -107,8 +71,6 @@ static void prt_mode(struct printbuf *out, u32 mode)
 static void prt_listed(struct printbuf *out, const struct restore_obj *obj)
 {
 	const struct tree_meta *m = obj->meta;
-	char when[40] = "";
-	struct tm tm;
 
 	prt_mode(out, m->mode);
 	prt_printf(out, " %3u %5u %5u ", m->nlink, m->uid, m->gid);
@@ -116,21 +78,13 @@ static void prt_listed(struct printbuf *out, const struct restore_obj *obj)
 		prt_printf(out, "%5u, %5u", m->major, m->minor);
 	else
 		prt_printf(out, "%12llu", m->size);
-	if (localtime_r(&m->mtime.tv_sec, &tm))
-		strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S", &tm);
-	prt_printf(out, " %s ", when);
+	prt_char(out, ' ');
+	cli_rescue_prt_time(out, m->mtime.tv_sec);
+	prt_char(out, ' ');
 	prt_path(out, obj);
 	if (obj->target)
 		prt_printf(out, " -> %s", obj->target);
 	prt_newline(out);
-}
-
-static void flush(struct cmd_restore *t, size_t at_least)
-{
-	if (t->out.pos < at_least || !t->out.pos)
-		return;
-	cli_progress_clear(&t->progress);
-	cli_flush(&t->out);
 }
 
 /* "PATH: 0..4096, 8192..12288: REASON; NOTES": one line for an object that is not whole. */
@@ -154,48 +108,37 @@ static void print_problems(struct cmd_restore *t, const struct restore_obj *obj)
 	if (obj->meta->notes.pos)
 		prt_printf(&line, "%s%s", obj->nr_lost ? "; " : "",
 			   printbuf_str(&obj->meta->notes));
-	flush(t, 1);
-	cli_progress_clear(&t->progress);
-	fprintf(stderr, "%s\n", printbuf_str(&line));
-	printbuf_exit(&line);
+	cli_rescue_tell(&t->c, &line);
 }
 
 static void entered(struct restore *r, const struct restore_obj *obj)
 {
 	struct cmd_restore *t = r->private;
 
-	if ((t->list || t->dry_run || t->verbose) && !t->json && !t->tar) {
-		prt_listed(&t->out, obj);
-		flush(t, FLUSH_AT);
+	if ((t->c.list || t->dry_run || t->c.verbose) && !t->c.json && !t->tar) {
+		prt_listed(&t->c.out, obj);
+		cli_rescue_flush(&t->c, RESCUE_FLUSH_AT);
 	}
 }
 
 /* ---- JSON ---- */
 
-static void json_problems(struct json *j, const struct restore_obj *obj)
+static void json_problems(struct cli_rescue *c, const struct restore_obj *obj)
 {
 	size_t i;
 
-	json_array_begin(j, "errors");
-	for (i = 0; i < obj->nr_lost; i++) {
-		json_object_begin(j, NULL);
-		json_u64(j, "offset", obj->lost[i].start);
-		json_u64(j, "length", obj->lost[i].end - obj->lost[i].start);
-		json_str(j, "reason", obj->lost[i].why);
-		json_object_end(j);
-	}
-	if (obj->meta->notes.pos) {
-		json_object_begin(j, NULL);
-		json_str(j, "reason", printbuf_str(&obj->meta->notes));
-		json_object_end(j);
-	}
-	json_array_end(j);
+	json_array_begin(&c->j, "errors");
+	for (i = 0; i < obj->nr_lost; i++)
+		cli_rescue_json_error(c, obj->lost[i].start, obj->lost[i].end, obj->lost[i].why);
+	if (obj->meta->notes.pos)
+		cli_rescue_json_error(c, 0, 0, printbuf_str(&obj->meta->notes));
+	json_array_end(&c->j);
 }
 
 static void json_obj(struct cmd_restore *t, const struct restore_obj *obj)
 {
 	struct printbuf path = PRINTBUF;
-	struct json *j = &t->j;
+	struct json *j = &t->c.j;
 
 	prt_char(&path, '/');
 	tree_path_to_text(&path, obj->dir, obj->name);
@@ -211,30 +154,20 @@ static void json_obj(struct cmd_restore *t, const struct restore_obj *obj)
 	json_s64(j, "mtime", obj->meta->mtime.tv_sec);
 	if (obj->target)
 		json_str(j, "target", obj->target);
-	if (S_ISREG(obj->meta->mode) && !t->list)
+	if (S_ISREG(obj->meta->mode) && !t->c.list)
 		json_u64(j, "restored_bytes", obj->restored);
 	if (obj->is_link)
 		json_bool(j, "link", true);
-	if (!t->list)
+	if (!t->c.list)
 		json_str(j, "quality", restore_quality_names[obj->quality]);
-	json_problems(j, obj);
+	json_problems(&t->c, obj);
 	json_object_end(j);
 	printbuf_exit(&path);
 }
 
-static void json_head(struct cmd_restore *t)
-{
-	json_object_begin(&t->j, NULL);
-	json_str(&t->j, "schema", "bcachefs/restore/1");
-	json_str(&t->j, "tool_version", BCACHEFS_VERSION);
-	json_uuid(&t->j, "uuid", t->r.c->user_uuid);
-	json_bool(&t->j, "dry_run", t->list || t->dry_run);
-	json_array_begin(&t->j, "files");
-}
-
 static void json_tail(struct cmd_restore *t, int status)
 {
-	struct json *j = &t->j;
+	struct json *j = &t->c.j;
 
 	json_array_end(j);
 	json_object_begin(j, "totals");
@@ -243,9 +176,7 @@ static void json_tail(struct cmd_restore *t, int status)
 	json_u64(j, "bytes", t->r.bytes);
 	json_u64(j, "errors", t->r.errors);
 	json_object_end(j);
-	json_u64(j, "exit_status", status);
-	json_object_end(j);
-	prt_newline(&t->out);
+	cli_rescue_json_tail(&t->c, status);
 }
 
 /* ---- Reports ---- */
@@ -255,11 +186,11 @@ static void report(struct restore *r, const struct restore_obj *obj)
 	struct cmd_restore *t = r->private;
 	bool dir = !obj->name;
 
-	if (t->json)
+	if (t->c.json)
 		json_obj(t, obj);
-	else if ((t->list || t->dry_run || t->verbose) && !dir && !t->tar)
-		prt_listed(&t->out, obj);
-	flush(t, FLUSH_AT);
+	else if ((t->c.list || t->dry_run || t->c.verbose) && !dir && !t->tar)
+		prt_listed(&t->c.out, obj);
+	cli_rescue_flush(&t->c, RESCUE_FLUSH_AT);
 	if (obj->nr_lost || obj->meta->notes.pos)
 		print_problems(t, obj);
 }
@@ -283,27 +214,27 @@ static void report_metadata(struct cmd_restore *t)
 			continue;
 		printbuf_reset(&name);
 		bch_btree_id_to_text(&name, btrees[i]);
-		cli_error(t->cmd, "%s: btree %s is damaged (%s): files may be missing", c->name,
+		cli_error(t->c.cmd, "%s: btree %s is damaged (%s): files may be missing", c->name,
 			  printbuf_str(&name), bch_btree_damage_name(kind));
 		t->r.errors++;
 	}
 	faults = c->nr_errors - c->btree->nr_findings + c->journal->nr_bad;
 	if (faults) {
-		cli_error(t->cmd,
+		cli_error(t->c.cmd,
 			  "%s: the journal has %llu faults: what was changed last may be older or "
 			  "missing ('-v' tells more)",
 			  c->name, faults);
 		t->r.errors++;
 	}
-	if (c->btree->nr_findings && !t->open.scan && t->r.errors)
-		cli_error(t->cmd,
+	if (c->btree->nr_findings && !t->c.open.scan && t->r.errors)
+		cli_error(t->c.cmd,
 			  "%s: nodes of the btrees cannot be read; '--scan' looks on the devices "
 			  "for what can stand in for them",
 			  c->name);
 	for (i = 0; i < t->r.nr_paths; i++) {
 		if (t->r.paths_found >> i & 1)
 			continue;
-		cli_error(t->cmd, "%s: not found", t->r.paths[i]);
+		cli_error(t->c.cmd, "%s: not found", t->r.paths[i]);
 		t->r.errors++;
 	}
 	printbuf_exit(&name);
@@ -311,14 +242,14 @@ static void report_metadata(struct cmd_restore *t)
 
 static void print_totals(struct cmd_restore *t)
 {
-	prt_printf(&t->out, "%s %llu files, %llu directories, %llu bytes; %llu errors\n",
-		   t->list || t->dry_run ? "would restore" : "restored", t->r.files, t->r.dirs,
+	prt_printf(&t->c.out, "%s %llu files, %llu directories, %llu bytes; %llu errors\n",
+		   t->c.list || t->dry_run ? "would restore" : "restored", t->r.files, t->r.dirs,
 		   t->r.bytes, t->r.errors);
 	if (t->tar)
-		fputs(printbuf_str(&t->out), stderr);
+		fputs(printbuf_str(&t->c.out), stderr);
 	else
-		cli_flush(&t->out);
-	printbuf_reset(&t->out);
+		cli_flush(&t->c.out);
+	printbuf_reset(&t->c.out);
 }
 
 /* ---- The run ---- */
@@ -346,11 +277,11 @@ static int find_subvol(struct cmd_restore *t, u32 *id)
 	ret = ret ?: bch_subvol_get(c, *id, &subvol);
 	if (!ret && t->subvol && (*end || end == t->subvol) &&
 	    subvol.root_inum != target.ino.inum) {
-		cli_error(t->cmd, "%s: %s is not a subvolume", c->name, what);
+		cli_error(t->c.cmd, "%s: %s is not a subvolume", c->name, what);
 		return -EINVAL;
 	}
 	if (ret)
-		cli_error(t->cmd, "%s: %s: %s", c->name, what, bch_err_sentence(ret));
+		cli_error(t->c.cmd, "%s: %s: %s", c->name, what, bch_err_sentence(ret));
 	return ret;
 }
 
@@ -359,21 +290,23 @@ static void estimate(struct cmd_restore *t)
 {
 	struct bch_usage u;
 
-	if (t->progress.on && !t->r.nr_paths && !bch_usage_get(t->r.c, &u))
+	if (t->c.progress.on && !t->r.nr_paths && !bch_usage_get(t->r.c, &u))
 		t->total = u.data_once << 9;
 }
 
 static int open_target(struct cmd_restore *t)
 {
-	struct printbuf err = PRINTBUF;
-
-	if (t->list || t->dry_run)
+	if (t->c.list || t->dry_run)
 		return 0;
-	t->r.out = t->tar ? tree_tar_open(STDOUT_FILENO, t->r.keep) :
-			    tree_dir_open(t->target, t->r.keep, t->exists, &err);
-	if (!t->r.out)
-		cli_error(t->cmd, "%s", err.pos ? printbuf_str(&err) : "out of memory");
-	printbuf_exit(&err);
+	if (t->tar)
+		t->r.out = tree_tar_open(STDOUT_FILENO, t->r.keep);
+	else
+		t->r.out = cli_rescue_target(&t->c, t->r.keep,
+					     t->resume	    ? TREE_EXISTS_resume :
+					     t->c.overwrite ? TREE_EXISTS_replace :
+							      TREE_EXISTS_error);
+	if (!t->r.out && t->tar)
+		cli_error(t->c.cmd, "out of memory");
 	return t->r.out ? 0 : -EINVAL;
 }
 
@@ -381,7 +314,7 @@ static void tell_rewind(struct cmd_restore *t)
 {
 	struct printbuf out = PRINTBUF;
 
-	if (!t->open.rewind || t->quiet)
+	if (!t->c.open.rewind || t->c.quiet)
 		return;
 	prt_printf(&out, "the state after journal seq %llu", t->rewind.seq);
 	if (t->rewind.reached_time) {
@@ -398,45 +331,38 @@ static int restore(struct cmd_restore *t)
 	struct restore *r = &t->r;
 	int ret, status;
 
-	signal(SIGINT, on_signal);
-	signal(SIGTERM, on_signal);
-	if (!t->quiet && t->open.scan)
-		cli_progress_start(&t->progress, "scan", t->force_progress);
-	ret = cli_open(t->cmd, &r->c, &t->paths, &t->open, t->json ? "restore" : NULL);
-	cli_progress_end(&t->progress);
-	if (ret)
+	if (cli_rescue_open(&t->c, &r->c, "restore"))
 		return EXIT_FAIL;
-	if (!t->verbose)
-		r->c->log = silence;
 	ret = bch_fs_start_reading(r->c) ?: find_subvol(t, &r->subvol) ?: open_target(t);
 	if (ret) {
-		if (t->json)
+		if (t->c.json)
 			cli_json_error("restore", ret, bch_err_sentence(ret));
 		bch_fs_close(r->c);
 		return EXIT_FAIL;
 	}
-	if (!t->quiet && !t->list)
-		cli_progress_start(&t->progress, t->dry_run ? "reading" : "restore",
-				   t->force_progress);
+	if (!t->c.quiet && !t->c.list)
+		cli_progress_start(&t->c.progress, t->dry_run ? "reading" : "restore",
+				   t->c.force_progress);
 	estimate(t);
 	tell_rewind(t);
-	if (t->json)
-		json_head(t);
+	if (t->c.json)
+		cli_rescue_json_head(&t->c, "restore", r->c->user_uuid, "dry_run",
+				     t->c.list || t->dry_run);
 	ret = restore_run(r);
-	cli_progress_end(&t->progress);
-	flush(t, 1);
+	cli_progress_end(&t->c.progress);
+	cli_rescue_flush(&t->c, 1);
 	if (ret == -EINTR)
-		cli_error(t->cmd, "interrupted; '--resume' goes on");
+		cli_error(t->c.cmd, "interrupted; '--resume' goes on");
 	else if (ret)
-		cli_error(t->cmd, "%s: stopped: %s", t->target ?: r->c->name,
+		cli_error(t->c.cmd, "%s: stopped: %s", t->c.target ?: r->c->name,
 			  strerror(-bch_err_class(ret)));
 	report_metadata(t);
-	status = ret || r->errors ? RESTORE_EXIT_INCOMPLETE : EXIT_OK;
-	if (t->json)
+	status = ret || r->errors ? RESCUE_EXIT_INCOMPLETE : EXIT_OK;
+	if (t->c.json)
 		json_tail(t, status);
-	else if (!t->quiet)
+	else if (!t->c.quiet)
 		print_totals(t);
-	flush(t, 1);
+	cli_rescue_flush(&t->c, 1);
 	if (r->out)
 		r->out->ops->free(r->out);
 	bch_fs_close(r->c);
@@ -464,16 +390,10 @@ enum {
 	OPT_FILL,
 	OPT_KEEP_BAD,
 	OPT_LOST,
-	OPT_OVERWRITE,
 	OPT_RESUME,
 	OPT_SCAN,
 	OPT_NO_JOURNAL,
-	OPT_PASSPHRASE_FILE,
-	OPT_MEMORY,
-	OPT_PROGRESS,
-	OPT_JSON,
-	OPT_VERBOSE,
-	OPT_QUIET,
+	OPT_SHARED,
 };
 
 static const struct cli_opt restore_opts[] = {
@@ -502,21 +422,13 @@ static const struct cli_opt restore_opts[] = {
 		{"keep-bad", 0, NULL,
 		 "write data that fails its checksum, and tell it as missing all the same"},
 	[OPT_LOST] = {"lost", 0, NULL, "inodes without a reachable name, too, as lost+found/INODE"},
-	[OPT_OVERWRITE] = {"overwrite", 'O', NULL, "replace files that are there already"},
 	[OPT_RESUME] = {"resume", 0, NULL,
 			"keep files of the same size and modification time, replace others"},
 	[OPT_SCAN] = {"scan", 0, NULL,
 		      "look for btree nodes on all of the devices where the btrees cannot be read"},
 	[OPT_NO_JOURNAL] = {"no-journal", 0, NULL,
 			    "leave out changes that are only in the journal"},
-	[OPT_PASSPHRASE_FILE] = {"passphrase_file", 0, "FILE",
-				 "read the passphrase of an encrypted filesystem from FILE"},
-	[OPT_MEMORY] = {"memory", 0, "SIZE", "memory for btree nodes (default a quarter of all)"},
-	[OPT_PROGRESS] = {"progress", 0, NULL,
-			  "show progress also where standard error is no terminal"},
-	[OPT_JSON] = {"json", 0, NULL, "one JSON document"},
-	[OPT_VERBOSE] = {"verbose", 'v', NULL, "list what is restored, tell all that is found"},
-	[OPT_QUIET] = {"quiet", 'q', NULL, "nothing but errors"},
+	CLI_RESCUE_OPTS(OPT_SHARED, "memory for btree nodes (default a quarter of all)"),
 	{}};
 
 /* Options that say what to recreate, and what they stand for. */
@@ -537,7 +449,7 @@ static void parse_fill(struct cmd_restore *t, const char *value)
 	else if (!strcmp(value, "pattern"))
 		t->r.fill = RESTORE_FILL_pattern;
 	else
-		cli_usage_error(t->cmd, "--fill is 'zeros' or 'pattern', not '%s'", value);
+		cli_usage_error(t->c.cmd, "--fill is 'zeros' or 'pattern', not '%s'", value);
 }
 
 static void parse_at_seq(struct cmd_restore *t, const char *value)
@@ -546,41 +458,27 @@ static void parse_at_seq(struct cmd_restore *t, const char *value)
 
 	t->rewind = (struct bch_rewind){.seq = strtoull(value, &end, 10)};
 	if (*end || end == value)
-		cli_usage_error(t->cmd, "'%s' is not the number of a journal entry", value);
-	t->open.rewind = &t->rewind;
+		cli_usage_error(t->c.cmd, "'%s' is not the number of a journal entry", value);
+	t->c.open.rewind = &t->rewind;
 }
 
 static void parse_at_time(struct cmd_restore *t, const char *value)
 {
-	t->rewind = (struct bch_rewind){.by_time = true, .time = cli_time(t->cmd, value)};
-	t->open.rewind = &t->rewind;
+	t->rewind = (struct bch_rewind){.by_time = true, .time = cli_time(t->c.cmd, value)};
+	t->c.open.rewind = &t->rewind;
 }
 
 static void parse_value(struct cmd_restore *t, int opt, const char *value)
 {
 	switch (opt) {
-	case CLI_OPERAND:
-		/* The last one is the target. */
-		if (t->target)
-			cli_paths_add(&t->paths, t->target);
-		t->target = value;
-		break;
 	case OPT_PATH:
-		if (darray_push(&t->wanted, value))
-			cli_die(t->cmd, "out of memory");
+		cli_rescue_add_path(&t->c, value);
 		break;
 	case OPT_SUBVOLUME:
 		t->subvol = value;
 		break;
 	case OPT_FILL:
 		parse_fill(t, value);
-		break;
-	case OPT_PASSPHRASE_FILE:
-		t->open.get_key_arg = (void *)value;
-		break;
-	case OPT_MEMORY:
-		if (bch_parse_size(value, &t->open.memory))
-			cli_usage_error(t->cmd, "'%s' is not a size", value);
 		break;
 	case OPT_AT_SEQ:
 		parse_at_seq(t, value);
@@ -589,7 +487,7 @@ static void parse_value(struct cmd_restore *t, int opt, const char *value)
 		parse_at_time(t, value);
 		break;
 	case OPT_SCAN:
-		t->open.scan = BCH_SCAN_if_needed;
+		t->c.open.scan = BCH_SCAN_if_needed;
 		break;
 	}
 }
@@ -599,23 +497,16 @@ static void parse_switch(struct cmd_restore *t, int opt)
 	bool *const switches[] = {
 		[OPT_ALL_SUBVOLUMES] = &t->all_subvols,
 		[OPT_DRY_RUN] = &t->dry_run,
-		[OPT_LIST] = &t->list,
+		[OPT_LIST] = &t->c.list,
 		[OPT_KEEP_BAD] = &t->r.keep_bad,
 		[OPT_LOST] = &t->r.lost,
-		[OPT_NO_JOURNAL] = &t->open.no_journal,
-		[OPT_PROGRESS] = &t->force_progress,
-		[OPT_JSON] = &t->json,
-		[OPT_VERBOSE] = &t->verbose,
-		[OPT_QUIET] = &t->quiet,
+		[OPT_NO_JOURNAL] = &t->c.open.no_journal,
+		[OPT_RESUME] = &t->resume,
 	};
 	unsigned i;
 
 	if (opt >= 0 && opt < (int)ARRAY_SIZE(switches) && switches[opt])
 		*switches[opt] = true;
-	if (opt == OPT_OVERWRITE)
-		t->exists = TREE_EXISTS_replace;
-	if (opt == OPT_RESUME)
-		t->exists = TREE_EXISTS_resume;
 	for (i = 0; i < ARRAY_SIZE(keeps); i++)
 		if (keeps[i].opt == opt)
 			t->r.keep |= keeps[i].keep;
@@ -626,57 +517,44 @@ static void check_usage(struct cmd_restore *t)
 	struct stat st;
 
 	/* Where nothing is written a target is not needed, and not harmful. */
-	if (t->target && (t->list || t->dry_run) &&
-	    (stat(t->target, &st) || !S_ISDIR(st.st_mode))) {
-		cli_paths_add(&t->paths, t->target);
-		t->target = NULL;
-	}
-	if (!t->paths.d.nr)
-		cli_usage_error(t->cmd, "please supply a device%s",
-				t->list || t->dry_run ? "" : " and a directory");
-	t->tar = t->target && !strcmp(t->target, "-");
-	if (t->tar && t->json)
-		cli_usage_error(t->cmd, "standard output is for the tar stream or for --json");
+	if (t->c.target && (t->c.list || t->dry_run) &&
+	    (stat(t->c.target, &st) || !S_ISDIR(st.st_mode)))
+		cli_rescue_no_target(&t->c);
+	cli_rescue_check(&t->c, !t->c.list && !t->dry_run);
+	t->tar = t->c.target && !strcmp(t->c.target, "-");
+	if (t->tar && t->c.json)
+		cli_usage_error(t->c.cmd, "standard output is for the tar stream or for --json");
 	if (t->tar && isatty(STDOUT_FILENO))
-		cli_usage_error(t->cmd, "a tar stream is not for a terminal");
+		cli_usage_error(t->c.cmd, "a tar stream is not for a terminal");
 	if (t->subvol && t->all_subvols)
-		cli_usage_error(t->cmd, "either --subvolume or --all-subvolumes");
-	if (t->wanted.nr > 64)
-		cli_usage_error(t->cmd, "at most 64 paths");
-	if (!t->r.keep)
-		t->r.keep = TREE_KEEP_ALL & (geteuid() ? ~TREE_KEEP_owner : ~0);
-	t->r.paths = t->wanted.data;
-	t->r.nr_paths = t->wanted.nr;
-	if (t->quiet)
-		t->open.log = silence;
-	t->r.read_data = t->dry_run && !t->list;
+		cli_usage_error(t->c.cmd, "either --subvolume or --all-subvolumes");
+	if (t->c.wanted.nr > 64)
+		cli_usage_error(t->c.cmd, "at most 64 paths");
+	t->r.keep = cli_rescue_keep(t->r.keep);
+	t->r.paths = t->c.wanted.data;
+	t->r.nr_paths = t->c.wanted.nr;
+	t->r.read_data = t->dry_run && !t->c.list;
 }
 
 static int run_restore(const struct cli_cmd *cmd, int argc, char **argv)
 {
 	struct cli_parse p = CLI_PARSE(cmd, argc, argv);
-	struct cmd_restore t = {.cmd = cmd};
+	struct cmd_restore t = {};
 	int opt, status;
 
-	t.open.degraded = t.open.very_degraded = t.open.salvage = true;
-	t.open.cancel = &interrupted;
-	t.open.scan_progress = scan_progress;
-	t.open.scan_progress_arg = &t;
+	cli_rescue_init(&t.c, cmd);
 	t.r.entered = entered;
 	t.r.report = report;
 	t.r.tick = tick;
 	t.r.private = &t;
-	t.j = JSON(&t.out);
 	while ((opt = cli_next(&p)) != CLI_END) {
+		cli_rescue_parse(&t.c, OPT_SHARED, opt, p.value);
 		parse_value(&t, opt, p.value);
 		parse_switch(&t, opt);
 	}
 	check_usage(&t);
-	cli_refuse_mounted(cmd, &t.paths);
 	status = restore(&t);
-	darray_exit(&t.wanted);
-	cli_paths_exit(&t.paths);
-	printbuf_exit(&t.out);
+	cli_rescue_exit(&t.c);
 	return status;
 }
 

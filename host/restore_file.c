@@ -89,6 +89,18 @@ static void chunk_done(struct bch_read *r)
 	complete(&container_of(r, struct chunk, r)->done);
 }
 
+static struct bch_read part_of(struct copy *c, void *buf, u64 start, u64 end)
+{
+	return (struct bch_read){
+		.c = c->job->r->c,
+		.inum = c->job->ino.inum,
+		.snapshot = c->job->snapshot,
+		.offset = start,
+		.len = end - start,
+		.buf = buf,
+	};
+}
+
 static int chunk_submit(struct copy *c, u64 start, size_t len)
 {
 	struct chunk *chunk = &c->chunks[(c->head + c->nr) % CHUNKS];
@@ -101,15 +113,8 @@ static int chunk_submit(struct copy *c, u64 start, size_t len)
 			return -ENOMEM;
 		chunk->size = len;
 	}
-	chunk->r = (struct bch_read){
-		.c = c->job->r->c,
-		.inum = c->job->ino.inum,
-		.snapshot = c->job->snapshot,
-		.offset = start,
-		.len = len,
-		.buf = chunk->r.buf,
-		.done = chunk_done,
-	};
+	chunk->r = part_of(c, chunk->r.buf, start, start + len);
+	chunk->r.done = chunk_done;
 	init_completion(&chunk->done);
 	c->nr++;
 	bch_read_submit(&chunk->r);
@@ -119,18 +124,11 @@ static int chunk_submit(struct copy *c, u64 start, size_t len)
 /* Nothing good is to be had of a range that is read as a whole. */
 static int give_up(struct copy *c, u8 *buf, u64 start, u64 end, const char *why)
 {
-	struct bch_read r = {
-		.c = c->job->r->c,
-		.inum = c->job->ino.inum,
-		.snapshot = c->job->snapshot,
-		.offset = start,
-		.len = end - start,
-		.buf = buf,
-		.keep_bad = true,
-	};
+	struct bch_read r = part_of(c, buf, start, end);
 	struct printbuf kept = PRINTBUF;
 	int ret;
 
+	r.keep_bad = true;
 	if (!c->job->r->keep_bad || bch_read_wait(&r)) {
 		ret = lose(c, start, end, why);
 	} else {
@@ -146,14 +144,7 @@ static int give_up(struct copy *c, u8 *buf, u64 start, u64 end, const char *why)
 /* One range again, in halves where these can be read alone. */
 static int salvage(struct copy *c, u8 *buf, u64 start, u64 end, bool whole)
 {
-	struct bch_read r = {
-		.c = c->job->r->c,
-		.inum = c->job->ino.inum,
-		.snapshot = c->job->snapshot,
-		.offset = start,
-		.len = end - start,
-		.buf = buf,
-	};
+	struct bch_read r = part_of(c, buf, start, end);
 	u64 middle = round_up(start + (end - start) / 2, BLOCK);
 	int ret;
 

@@ -13,6 +13,10 @@ import os
 import re
 import subprocess
 
+import pytest
+
+import manifest
+
 HERE = os.path.dirname(os.path.realpath(__file__))
 ROOT = os.path.dirname(HERE)
 BTREES = ("extents inodes dirents xattrs alloc quotas stripes reflink subvolumes snapshots lru freespace need_discard "
@@ -100,10 +104,29 @@ def all_sets():
     return [found[name] for name in sorted(found)]
 
 
+SETS = {s.name: s for s in all_sets()}
+
+
+def have(*names):
+    """Those of the sets that there are, as parameters of a test."""
+    return [pytest.param(SETS[n], id=n) for n in names if n in SETS]
+
+
 def copy_sparse(source, target):
     subprocess.run(["cp", "--sparse=always", "--no-preserve=mode", source, target], check=True)
     os.chmod(target, 0o644)
     return target
+
+
+def data_ranges(path):
+    """[start, end] of what is no hole."""
+    with open(path, "rb") as f:
+        return manifest.data_ranges(f.fileno(), os.fstat(f.fileno()).st_size)
+
+
+def data_blocks(path, size=4096):
+    """Offsets of blocks with data."""
+    return [at for start, end in data_ranges(path) for at in range(start, end, size)]
 
 
 def data_hash(path):

@@ -8,16 +8,11 @@ import random
 
 import pytest
 
-from imagesets import all_sets
+from imagesets import SETS, have
 from mounts import difference, foreground, lose_content, need_fuse, recorded, secret, tree
 from placement import Placement, overlap
 
-SETS = {s.name: s for s in all_sets()}
 REPAIRABLE, LOST = 2, 4
-
-
-def have(*names):
-    return [pytest.param(SETS[n], id=n) for n in names if n in SETS]
 
 
 class Damage:

@@ -7,7 +7,7 @@ import struct
 import pytest
 
 import superblock
-from imagesets import BTREES, ImageSet, all_sets
+from imagesets import BTREES, ImageSet, all_sets, data_blocks
 from normalise import same
 
 SETS = {s.name: s for s in all_sets()}
@@ -31,25 +31,6 @@ def overwrite(path, offset, data):
     with open(path, "r+b") as f:
         f.seek(offset)
         f.write(data)
-
-
-def spread(path):
-    """Offsets of blocks with data."""
-    out, at = [], 0
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        size = os.fstat(fd).st_size
-        while at < size:
-            try:
-                at = os.lseek(fd, at, os.SEEK_DATA)
-            except OSError:
-                break
-            end = os.lseek(fd, at, os.SEEK_HOLE)
-            out += range(at, end, 4096)
-            at = end
-    finally:
-        os.close(fd)
-    return out
 
 
 @pytest.mark.parametrize("size", [0, 1, 511, 512, 4095, 4096, 4608, 8192, 1 << 20, 3 << 20, (64 << 20) + 13])
@@ -149,7 +130,7 @@ def test_checksums_of_all_superblock_copies_wrong(bcachefs, copies):
 def test_random_bytes_in_metadata(bcachefs, copies, name, seed):
     paths = copies(SETS[name])
     rng = random.Random(seed)
-    blocks = [b for b in spread(paths[0]) if b >= 8192]
+    blocks = [b for b in data_blocks(paths[0]) if b >= 8192]
     for offset in rng.sample(blocks, min(len(blocks), 40)):
         what = rng.choice(("flip", "zero", "random"))
         with open(paths[0], "r+b") as f:

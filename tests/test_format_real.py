@@ -10,6 +10,7 @@ import pytest
 
 import superblock
 from format_cases import MIXES, PASSPHRASE
+from imagesets import data_blocks
 from normalise import same
 
 def has_passphrase(args):
@@ -45,25 +46,11 @@ def whole_superblock(path, sector):
 
 def data_outside(path, copies):
     """Offsets of 512-byte blocks that are not zero and belong to no superblock copy nor the layout sector."""
-    out, covered = [], {superblock.LAYOUT_SECTOR}
+    covered = {superblock.LAYOUT_SECTOR}
     for sector, size in copies:
         covered.update(range(sector, sector + -(-size // 4096) * 8))
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        at, size = 0, os.fstat(fd).st_size
-        while at < size:
-            try:
-                at = os.lseek(fd, at, os.SEEK_DATA)
-            except OSError:
-                break
-            end = os.lseek(fd, at, os.SEEK_HOLE)
-            for offset in range(at, end, 512):
-                if offset // 512 not in covered and any(os.pread(fd, 512, offset)):
-                    out.append(offset)
-            at = end
-    finally:
-        os.close(fd)
-    return out
+    with open(path, "rb") as f:
+        return [at for at in data_blocks(path, 512) if at // 512 not in covered and any(os.pread(f.fileno(), 512, at))]
 
 
 @pytest.mark.parametrize("mix", MIXES)

@@ -11,15 +11,8 @@ import threading
 
 import pytest
 
-from imagesets import all_sets, data_hash
+from imagesets import SETS, data_hash, have
 from mounts import difference, foreground, need_fuse, recorded, tree, unmount
-
-SETS = {s.name: s for s in all_sets()}
-
-
-def have(*names):
-    return [pytest.param(SETS[n], id=n) for n in names if n in SETS]
-
 
 @pytest.fixture(autouse=True)
 def usable(bcachefs):

@@ -11,16 +11,9 @@ import threading
 
 import pytest
 
-from imagesets import HERE, all_sets
+from imagesets import HERE, have
 from mounts import foreground, need_fuse, recorded, secret
 from tool import SANITIZER
-
-SETS = {s.name: s for s in all_sets()}
-
-
-def have(*names):
-    return [pytest.param(SETS[n], id=n) for n in names if n in SETS]
-
 
 @pytest.fixture(autouse=True)
 def usable(bcachefs):

@@ -7,10 +7,9 @@ import tempfile
 
 import pytest
 
-from imagesets import all_sets
+from imagesets import SETS
 from mounts import difference, need_fuse, recorded, tree, unmount
 
-SETS = {s.name: s for s in all_sets()}
 
 
 @pytest.fixture

@@ -14,10 +14,9 @@ import pytest
 
 import manifest
 import superblock
-from imagesets import HERE, all_sets, copy_sparse, data_hash
+from imagesets import HERE, SETS, copy_sparse, data_blocks, data_hash
 from mounts import recorded, secret, tree
 
-SETS = {s.name: s for s in all_sets()}
 # Inode numbers and what follows from the target's own layout; ctime cannot be set.
 NOT_HELD = {"ino", "ctime", "blocks"}
 NOT_HELD_OF_DIRS = {"size", "nlink"}
@@ -27,10 +26,6 @@ DAMAGED = [n for n in ("basic", "multi3", "reflink", "comp", "enc", "unclean1", 
            if n in SETS]
 
 with_manifest = [pytest.param(s, id=s.name) for s in SETS.values() if s.has("manifest.jsonl")]
-
-
-def have(*names):
-    return [pytest.param(SETS[n], id=n) for n in names if n in SETS]
 
 
 def fields(facts, without=()):
@@ -476,20 +471,7 @@ def check_damaged(r, target, image_set, originals):
 
 def blocks(path):
     """Offsets of the blocks that are not holes, behind the first superblock."""
-    out, at = [], 0
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        size = os.fstat(fd).st_size
-        while at < size:
-            try:
-                at = os.lseek(fd, at, os.SEEK_DATA)
-            except OSError:
-                break
-            end = os.lseek(fd, at, os.SEEK_HOLE)
-            out += range(at, end, 4096)
-            at = end
-    finally:
-        os.close(fd)
+    out = data_blocks(path)
     return [b for b in out if b >= 1 << 20] or out
 
 

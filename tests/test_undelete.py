@@ -13,7 +13,7 @@ import pytest
 
 import superblock
 import undelete_files
-from imagesets import HERE, data_hash
+from imagesets import HERE, data_hash, data_ranges
 from undelete_files import FILES, SYMLINK, XATTR, Model, files
 from wreck import journal_ranges
 
@@ -176,25 +176,13 @@ def test_usage(bcachefs):
     bcachefs.run("undelete", "-i", "x", "x", "y", status=1)
 
 
-def data_ranges(f):
-    """(start, end) of what is not a hole."""
-    at = 0
-    while True:
-        try:
-            start = os.lseek(f.fileno(), at, os.SEEK_DATA)
-        except OSError:
-            return
-        at = os.lseek(f.fileno(), start, os.SEEK_HOLE)
-        yield start, at
-
-
 @pytest.mark.parametrize("seed", range(int(os.environ.get("UNDELETE_SEEDS", "8"))))
 def test_damage(bcachefs, stored, tmp, seed):
     """Flipped bits and garbage anywhere: no crash, and what is called intact is."""
     rng = random.Random(seed)
     image = stored(rng.choice(["crash", "later", "remount"]))
+    ranges = data_ranges(image)
     with open(image, "r+b") as f:
-        ranges = list(data_ranges(f))
         for _ in range(rng.randrange(1, 60)):
             start, end = rng.choice(ranges)
             f.seek(rng.randrange(start, end))

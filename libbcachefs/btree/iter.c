@@ -384,6 +384,20 @@ bool bch_iter_skip_unreadable(struct btree_iter *iter)
 	return bpos_gt(iter->pos, end);
 }
 
+int bch_iter_peek_readable(struct btree_iter *iter, struct bkey_view *k, u64 *nr_skipped)
+{
+	int ret;
+
+	while ((ret = bch_iter_peek(iter, k)) == -BCH_ERR_btree_node_read_error) {
+		++*nr_skipped;
+		if (!bch_iter_skip_unreadable(iter)) {
+			*k = (struct bkey_view){};
+			return 0;
+		}
+	}
+	return ret;
+}
+
 /* Nodes */
 
 int bch_iter_next_node(struct btree_iter *iter, struct btree **b)

@@ -101,6 +101,8 @@ int bch_iter_next_slot(struct btree_iter *iter, struct bkey_view *k);
 
 /* Forwards only. False: the range ends at SPOS_MAX, nothing can follow. */
 bool bch_iter_skip_unreadable(struct btree_iter *iter);
+/* bch_iter_peek() of what can be read; *@nr_skipped counts ranges that cannot. */
+int bch_iter_peek_readable(struct btree_iter *iter, struct bkey_view *k, u64 *nr_skipped);
 
 /*
  * The next node in post order: the nodes of iter->min_level below one parent, then the parent.

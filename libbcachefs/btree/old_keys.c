@@ -90,17 +90,7 @@ static int leaves(struct old_walk *w, struct bpos start, struct bpos end)
 	int ret = 0;
 
 	bch_iter_init_level(&iter, w->c, w->btree, start, 1, BTREE_ITER_all_snapshots);
-	for (;;) {
-		ret = bch_iter_peek(&iter, &k);
-		if (ret == -BCH_ERR_btree_node_read_error) {
-			++*w->nr_unreadable;
-			if (bch_iter_skip_unreadable(&iter))
-				continue;
-			ret = 0;
-			break;
-		}
-		if (ret || !k.k)
-			break;
+	while (!(ret = bch_iter_peek_readable(&iter, &k, w->nr_unreadable)) && k.k) {
 		bch_iter_advance(&iter);
 		if (!btree_key_is_ptr(k.k))
 			continue;

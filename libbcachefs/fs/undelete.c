@@ -154,20 +154,18 @@ static int paint_view(struct bch_undelete *d, const struct bch_undelete_file *f,
 {
 	struct btree_iter iter;
 	struct bkey_view k;
+	u64 skipped = 0;
 	int ret;
 
 	bch_iter_init(&iter, d->c, BTREE_ID_extents, SPOS(f->inum, 0, f->view), 0);
-	for (ret = bch_iter_peek(&iter, &k);; ret = bch_iter_next(&iter, &k)) {
-		const struct bkey_i *copy;
+	while (!(ret = bch_iter_peek_readable(&iter, &k, &skipped)) && k.k &&
+	       k.k->p.inode == f->inum) {
+		const struct bkey_i *copy = undelete_key_copy(d, k);
 
-		if (ret == -BCH_ERR_btree_node_read_error && bch_iter_skip_unreadable(&iter))
-			ret = bch_iter_peek(&iter, &k);
-		if (ret || !k.k || k.k->p.inode != f->inum)
-			break;
-		copy = undelete_key_copy(d, k);
 		ret = copy ? paint(p, copy) : 0;
 		if (ret)
 			break;
+		bch_iter_advance(&iter);
 	}
 	bch_iter_exit(&iter);
 	return ret == -ENOMEM ? ret : 0;

@@ -235,16 +235,11 @@ static int tree_inodes(struct bch_undelete *d)
 
 	bch_iter_init(&iter, d->c, BTREE_ID_inodes, POS_MIN,
 		      BTREE_ITER_all_snapshots | BTREE_ITER_prefetch);
-	for (ret = bch_iter_peek(&iter, &k);; ret = bch_iter_next(&iter, &k)) {
-		if (ret == -BCH_ERR_btree_node_read_error && bch_iter_skip_unreadable(&iter)) {
-			ret = bch_iter_peek(&iter, &k);
-			d->nr_unreadable++;
-		}
-		if (ret || !k.k)
-			break;
+	while (!(ret = bch_iter_peek_readable(&iter, &k, &d->nr_unreadable)) && k.k) {
 		ret = tree_inode(d, k);
 		if (ret)
 			break;
+		bch_iter_advance(&iter);
 	}
 	bch_iter_exit(&iter);
 	return ret == -ENOMEM ? ret : 0;

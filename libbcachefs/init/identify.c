@@ -89,18 +89,11 @@ static void try_tree(struct identify *id, unsigned btree)
 	struct btree_ptr_key key;
 	struct btree_iter iter;
 	struct bkey_view k;
-	int ret = 0;
+	u64 skipped = 0;
 
 	bch_iter_init_level(&iter, id->c, btree, POS_MIN, 1,
 			    BTREE_ITER_all_snapshots | BTREE_ITER_prefetch);
-	while (!ret && id->nr_left) {
-		ret = bch_iter_peek(&iter, &k);
-		if (ret == -BCH_ERR_btree_node_read_error && bch_iter_skip_unreadable(&iter)) {
-			ret = 0;
-			continue;
-		}
-		if (ret || !k.k)
-			break;
+	while (id->nr_left && !bch_iter_peek_readable(&iter, &k, &skipped) && k.k) {
 		if (btree_key_is_ptr(k.k)) {
 			bkey_reassemble(&key.k, k);
 			try_node_ptr(id, &key.k);
@@ -154,18 +147,12 @@ static int try_data(struct identify *id, unsigned btree)
 	u8 tried[BCH_MAX_DEVS + 1] = {};
 	struct btree_iter iter;
 	struct bkey_view k;
+	u64 skipped = 0;
 	int ret = 0;
 
 	bch_iter_init(&iter, id->c, btree, POS_MIN,
 		      BTREE_ITER_all_snapshots | BTREE_ITER_prefetch | BTREE_ITER_once);
-	while (!ret && id->nr_left) {
-		ret = bch_iter_peek(&iter, &k);
-		if (ret == -BCH_ERR_btree_node_read_error && bch_iter_skip_unreadable(&iter)) {
-			ret = 0;
-			continue;
-		}
-		if (ret || !k.k)
-			break;
+	while (id->nr_left && !(ret = bch_iter_peek_readable(&iter, &k, &skipped)) && k.k) {
 		if (k.k->type == KEY_TYPE_extent || k.k->type == KEY_TYPE_reflink_v)
 			try_extent(id, k, tried);
 		bch_iter_advance(&iter);
