@@ -168,7 +168,8 @@ static int decompress_verify(struct bch_fs *c, struct bch_scrub_finding *f, cons
 	}
 	if (!ret && bch_decompress(crc->compression_type, plain, plain_bytes, src, bytes)) {
 		f->fault = SCRUB_decompress;
-		f->why = "its checksum is right, but it cannot be decompressed";
+		f->why = crc->csum_type ? "its checksum is right, but it cannot be decompressed" :
+					  "it cannot be decompressed";
 	}
 	kvfree(plain);
 	kvfree(buf);
@@ -308,21 +309,28 @@ static u8 extent_remedy(struct bch_fs *c, const struct bch_scrub_item *item)
 	return best == SCRUB_lost && item->kind == SCRUB_cached ? SCRUB_dispensable : best;
 }
 
-/* Does the copy at @p hold what the item's @buf does, as far as that can be told? */
+/*
+ * Does the copy at @p hold what the item's @buf does, as far as that can be told? One that cannot be read or
+ * decompressed is told where it lies: then this one is the good one.
+ */
 static int copy_compare(struct bch_fs *c, const struct bch_scrub_item *item,
 			const struct extent_ptr *p, const void *buf, bool *differs)
 {
 	u64 sector =
 		extent_crc_is_encoded(&p->crc) ? p->offset : p->offset + p->crc.offset + item->skip;
 	size_t bytes = (size_t)item->sectors << 9;
+	struct bch_scrub_finding of_other = {.item = *item};
 	u8 *other = kvmalloc(bytes, GFP_KERNEL);
+	int ret = 0;
 
 	if (!other)
 		return -ENOMEM;
-	/* Read errors are told where they are. */
-	*differs = !bch_dev_read(c, p->dev, sector, other, bytes) && memcmp(buf, other, bytes);
+	if (!bch_dev_read(c, p->dev, sector, other, bytes) && memcmp(buf, other, bytes)) {
+		ret = extent_verify(c, &of_other, other);
+		*differs = !ret && of_other.fault == SCRUB_unverified;
+	}
 	kvfree(other);
-	return 0;
+	return ret;
 }
 
 /*
