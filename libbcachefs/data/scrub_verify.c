@@ -310,8 +310,8 @@ static u8 extent_remedy(struct bch_fs *c, const struct bch_scrub_item *item)
 }
 
 /*
- * Does the copy at @p hold what the item's @buf does, as far as that can be told? One that cannot be read or
- * decompressed is told where it lies: then this one is the good one.
+ * Does the copy at @p hold what the item's @buf does, as far as that can be told? One that cannot
+ * be read or decompressed is told where it lies: then this one is the good one.
  */
 static int copy_compare(struct bch_fs *c, const struct bch_scrub_item *item,
 			const struct extent_ptr *p, const void *buf, bool *differs)
