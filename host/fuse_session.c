@@ -21,6 +21,7 @@
 #include "data/read.h"
 #include "format/errcode.h"
 #include "fs/snapshots.h"
+#include "host/fuse_loop.h"
 #include "host/fuse_nodes.h"
 #include "sb/fs.h"
 #include "util/darray.h"
@@ -28,8 +29,9 @@
 #define FOREVER	      86400.0 /* seconds */
 #define NAME_LEN_MAX  512     /* as the kernel says */
 #define INO_UNKNOWN   0xffffffff
-#define READAHEAD     (1U << 20)
+#define READAHEAD     (4U << 20) /* several requests, so that all processors have work */
 #define REQUEST_MAX   (1U << 20)
+#define SMALL_READ    (64U << 10) /* not worth the waking of another thread */
 #define COOKIE_DOT    1 /* cookies of real entries are larger than 2 */
 #define COOKIE_DOTDOT 2
 
@@ -394,6 +396,8 @@ static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 	op->r.done = read_done;
 	op->r.may_block = !s->single_thread;
 	reads_add(s, 1);
+	if (size > SMALL_READ)
+		fuse_loop_hand_over();
 	bch_read_submit(&op->r);
 }
 
@@ -561,22 +565,9 @@ static void statfs_init(struct session *s)
 	s->statfs.f_files = s->statfs.f_ffree + u.nr_inodes;
 }
 
-static int loop_threads(struct fuse_session *se)
-{
-	struct fuse_loop_config *config = fuse_loop_cfg_create();
-	int ret;
-
-	if (!config)
-		return -ENOMEM;
-	fuse_loop_cfg_set_clone_fd(config, 1);
-	ret = fuse_session_loop_mt(se, config);
-	fuse_loop_cfg_destroy(config);
-	return ret;
-}
-
 static int loop(struct fuse_session *se, bool single_thread)
 {
-	int ret = single_thread ? fuse_session_loop(se) : loop_threads(se);
+	int ret = single_thread ? fuse_session_loop(se) : fuse_loop(se);
 
 	return ret < 0 ? ret : 0; /* a signal's number: an orderly end */
 }

@@ -13,6 +13,7 @@
 #include <linux/blkdev.h>
 #include <linux/errno.h>
 #include <linux/falloc.h>
+#include <linux/sched.h>
 #include "block_io.h"
 
 #ifndef BLKDISCARD
@@ -21,6 +22,10 @@
 
 #ifndef RWF_DSYNC
 #define RWF_DSYNC 2
+#endif
+
+#ifndef RWF_NOWAIT
+#define RWF_NOWAIT 8
 #endif
 
 #define IOV_BATCH    64		/* pieces of memory a system call */
@@ -152,19 +157,39 @@ static int block_discard(struct bio *bio)
 	return ret ? -errno : 0;
 }
 
-/* preadv2() and pwritev2(), which not every C library has; a negative errno or bytes. */
+/* preadv2() and pwritev2() by @nr_call, which not every C library has; bytes, or -1 and errno. */
+static ssize_t vectored_flags(long nr_call, int fd, const struct iovec *iov, int nr, u64 pos,
+			      int flags)
+{
+	return syscall(nr_call, fd, iov, (long)nr, (long)pos,
+		       (long)(pos >> (BITS_PER_LONG / 2) >> (BITS_PER_LONG / 2)), flags);
+}
+
+/* What of the read is in the page cache, and else whoever wants to know is told of the sleep. */
+static ssize_t read_cached(struct bio *bio, const struct iovec *iov, int nr, u64 pos)
+{
+	ssize_t n = 0;
+
+	if (!bio->bi_bdev->direct && current->will_sleep)
+		n = vectored_flags(SYS_preadv2, bio->bi_bdev->fd, iov, nr, pos, RWF_NOWAIT);
+	if (n <= 0)
+		task_will_sleep();
+	return n;
+}
+
+/* A negative errno or bytes. */
 static ssize_t vectored(struct bio *bio, const struct iovec *iov, int nr, u64 pos)
 {
 	bool write = bio_op(bio) == REQ_OP_WRITE;
 	int flags = write && (bio->bi_opf & REQ_FUA) ? RWF_DSYNC : 0;
 	int fd = bio->bi_bdev->fd;
-	ssize_t n;
+	ssize_t n = write ? 0 : read_cached(bio, iov, nr, pos);
 
+	if (n > 0)
+		return n;
 	do {
 		if (flags)
-			n = syscall(SYS_pwritev2, fd, iov, (long)nr, (long)pos,
-				    (long)(pos >> (BITS_PER_LONG / 2) >> (BITS_PER_LONG / 2)),
-				    flags);
+			n = vectored_flags(SYS_pwritev2, fd, iov, nr, pos, flags);
 		else
 			n = write ? pwritev(fd, iov, nr, pos) : preadv(fd, iov, nr, pos);
 		if (n < 0 && flags && (errno == EOPNOTSUPP || errno == ENOSYS)) {

@@ -8,6 +8,7 @@
 #include <linux/kernel.h>
 #include <linux/lockdep.h>
 #include <linux/rwsem.h>
+#include <linux/sched.h>
 #include <linux/spinlock.h>
 #include <linux/time.h>
 
@@ -16,9 +17,10 @@
 int futex_wait(const u32 *word, u32 val, s64 timeout_ns)
 {
 	struct timespec ts = {timeout_ns / NSEC_PER_SEC, timeout_ns % NSEC_PER_SEC};
-	long r = syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, val, timeout_ns < 0 ? NULL : &ts,
-			 NULL, 0);
+	long r;
 
+	task_will_sleep();
+	r = syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, val, timeout_ns < 0 ? NULL : &ts, NULL, 0);
 	return r < 0 && errno == ETIMEDOUT ? -ETIMEDOUT : 0;
 }
 

@@ -27,6 +27,9 @@ struct task_struct {
 	char comm[TASK_COMM_LEN];
 	struct kthread *kthread; /* NULL: not of kthread_create() */
 	void *journal_info;	 /* belongs to the filesystem code that runs in it */
+	/* Called, once, before the task sleeps: who set it has something else put to work. */
+	void (*will_sleep)(struct task_struct *t);
+	void *will_sleep_arg;
 };
 
 extern __thread struct task_struct *current_task;
@@ -41,6 +44,17 @@ static inline struct task_struct *get_current(void)
 }
 
 #define current get_current()
+
+static inline void task_will_sleep(void)
+{
+	struct task_struct *t = current;
+	void (*fn)(struct task_struct *t) = t->will_sleep;
+
+	if (fn) {
+		t->will_sleep = NULL;
+		fn(t);
+	}
+}
 
 #define set_current_state(s)	smp_store_mb(current->state, (s))
 #define __set_current_state(s)	__atomic_store_n(&current->state, (s), __ATOMIC_RELAXED)
