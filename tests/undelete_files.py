@@ -228,6 +228,96 @@ def guest_random(top, small):
     Model(top).run()
 
 
+# ---- Many files of all kinds, deleted in all ways ----
+
+MANY = 200
+FOLDERS = {"zstd": "zstd", "lz4": "lz4", "tree/a/b": None, "tree/c": None, "sub": None, "plain": None}
+
+
+class Lost:
+    """A file of the many: what it held, in which folder, and how it went."""
+
+    def __init__(self, i, rng):
+        self.folder = rng.choice(list(FOLDERS))
+        self.name = f"{self.folder}/file{i}"
+        size = rng.choice([0, 1, rng.randrange(2000), rng.randrange(20000), rng.randrange(200000),
+                           rng.randrange(1 << 20)])
+        if i % 50 == 7:
+            size = 8 << 20
+        self.data = (text if FOLDERS[self.folder] else noise)(f"many{i}", size)
+        self.sparse = size > 20000 and i % 4 == 0
+        if self.sparse:
+            at = rng.randrange(size // 2) // 4096 * 4096
+            self.data = self.data[:at].ljust(at + 8192, b"\0") + self.data[at + 8192:]
+            self.hole = at
+        self.clone = self.folder == "plain" and i % 3 == 0 and size >= 4096
+        self.xattr = noise(f"xattr{i}", rng.choice([10, 100, 1500])) if i % 5 == 0 else None
+        if self.folder.startswith("tree"):
+            self.way = "rm -r"
+        elif self.folder == "sub":
+            self.way = "subvolume"
+        else:
+            self.way = rng.choice(["unlink", "replace", "links", "one link", "cut and unlink", "written over", "unlink"])
+        if self.way == "cut and unlink":
+            self.data, self.before = b"", self.data
+
+    def write(self, top):
+        path = f"{top}/{self.name}"
+        data = self.data if self.way != "cut and unlink" else self.before
+        if self.sparse and data:
+            with open(path, "wb") as f:
+                f.write(data[:self.hole])
+                f.seek(self.hole + 8192)
+                f.write(data[self.hole + 8192:])
+        else:
+            write(path, data)
+        if self.clone:
+            subprocess.run(["cp", "--reflink=always", path, path + ".origin"], check=True)
+        if self.xattr:
+            os.setxattr(path, "user.note", self.xattr)
+        if self.way in ("links", "one link"):
+            os.link(path, path + ".link")
+
+    def delete(self, top):
+        path = f"{top}/{self.name}"
+        if self.way == "replace":
+            write(path + ".new", noise("new", 300))
+            os.rename(path + ".new", path)
+        elif self.way == "cut and unlink":
+            os.truncate(path, 0)
+            os.unlink(path)
+        elif self.way == "written over":
+            write(path, noise("over", 5000))
+        elif self.way not in ("rm -r", "subvolume"):
+            os.unlink(path)
+            if self.way == "links":
+                os.unlink(path + ".link")
+
+
+def many():
+    rng = random.Random(1)
+    return [Lost(i, rng) for i in range(MANY)]
+
+
+def guest_many(top, small):
+    for folder, compression in FOLDERS.items():
+        if folder == "sub":
+            subprocess.run(["bcachefs", "subvolume", "create", f"{top}/sub"], check=True)
+            continue
+        os.makedirs(f"{top}/{folder}")
+        if compression:
+            option(f"{top}/{folder}", "compression", compression)
+    files_of_it = many()
+    for f in files_of_it:
+        f.write(top)
+    os.sync()
+    for f in files_of_it:
+        f.delete(top)
+    shutil.rmtree(f"{top}/tree")
+    subprocess.run(["bcachefs", "subvolume", "delete", f"{top}/sub"], check=True)
+    os.sync()
+
+
 if __name__ == "__main__":
     {"write": guest_write, "delete": guest_delete, "snapshot": guest_snapshot, "later": guest_later,
-     "random": guest_random}[sys.argv[1]](sys.argv[2], "small" in sys.argv)
+     "random": guest_random, "many": guest_many}[sys.argv[1]](sys.argv[2], "small" in sys.argv)

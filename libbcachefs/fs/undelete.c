@@ -38,17 +38,6 @@ const char *const bch_undelete_quality_names[] = {
 	NULL,
 };
 
-/* Sectors [start, end) of a file come from @k. */
-struct undelete_piece {
-	u64 start, end;
-	const struct bkey_i *k;
-};
-
-struct undelete_pieces {
-	DARRAY(struct undelete_piece) d; /* ascending */
-	u64 sectors;			 /* as bi_sectors counts */
-};
-
 /* ---- The state of a position ---- */
 
 /* Was it replaced after the file lost its name, by its deletion or later? */
@@ -110,47 +99,14 @@ static int choose(struct bch_undelete *d, const struct bch_undelete_file *f,
 
 /* ---- The map of a file ---- */
 
-static bool is_allocation(unsigned type)
-{
-	return type == KEY_TYPE_extent || type == KEY_TYPE_reservation ||
-	       type == KEY_TYPE_reflink_p || type == KEY_TYPE_inline_data || type == KEY_TYPE_error;
-}
-
-/* The parts of @k that nothing covers yet. */
-static int paint(struct undelete_pieces *p, const struct bkey_i *k)
-{
-	u64 start = bkey_start_offset(&k->k), end = k->k.p.offset;
-	size_t i = p->d.nr;
-	int ret = 0;
-
-	if (!is_allocation(k->k.type))
-		return 0;
-	while (i && p->d.data[i - 1].end > start)
-		i--;
-	for (; start < end && !ret; i++) {
-		u64 stop = i < p->d.nr ? min(end, p->d.data[i].start) : end;
-
-		if (start < stop) {
-			ret = darray_make_room(&p->d, 1);
-			if (ret)
-				break;
-			memmove(&p->d.data[i + 1], &p->d.data[i],
-				(p->d.nr - i) * sizeof(p->d.data[0]));
-			p->d.data[i] = (struct undelete_piece){start, stop, k};
-			p->d.nr++;
-			p->sectors += stop - start;
-			i++;
-		}
-		if (i == p->d.nr)
-			break;
-		start = max(start, p->d.data[i].end);
-	}
-	return ret;
-}
+/* In the order in which they count. */
+struct map_keys {
+	DARRAY(const struct bkey_i *) d;
+};
 
 /* What was not deleted: a snapshot has it, or the deletion did not come to its end. */
-static int paint_view(struct bch_undelete *d, const struct bch_undelete_file *f,
-		      struct undelete_pieces *p)
+static int view_keys(struct bch_undelete *d, const struct bch_undelete_file *f,
+		     struct map_keys *keys)
 {
 	struct btree_iter iter;
 	struct bkey_view k;
@@ -162,7 +118,7 @@ static int paint_view(struct bch_undelete *d, const struct bch_undelete_file *f,
 	       k.k->p.inode == f->inum) {
 		const struct bkey_i *copy = undelete_key_copy(d, k);
 
-		ret = copy ? paint(p, copy) : 0;
+		ret = copy ? darray_push(&keys->d, copy) : 0;
 		if (ret)
 			break;
 		bch_iter_advance(&iter);
@@ -174,19 +130,22 @@ static int paint_view(struct bch_undelete *d, const struct bch_undelete_file *f,
 static int file_map(struct bch_undelete *d, const struct bch_undelete_file *f,
 		    struct undelete_pieces *p)
 {
-	struct choice keys = {};
+	struct map_keys keys = {};
+	struct choice choice = {};
 	bool viewed = !f->view;
-	int ret = choose(d, f, UNDELETE_extents, &keys);
+	int ret = choose(d, f, UNDELETE_extents, &choice);
 
-	darray_for_each(keys.d, k) {
+	darray_for_each(choice.d, k) {
 		if ((*k)->source != BCH_UNDELETE_journal && !viewed && !ret) {
-			ret = paint_view(d, f, p);
+			ret = view_keys(d, f, &keys);
 			viewed = true;
 		}
-		ret = ret ?: paint(p, (*k)->k);
+		ret = ret ?: darray_push(&keys.d, (*k)->k);
 	}
 	if (!viewed && !ret)
-		ret = paint_view(d, f, p);
+		ret = view_keys(d, f, &keys);
+	ret = ret ?: undelete_paint(keys.d.data, keys.d.nr, p);
+	darray_exit(&choice.d);
 	darray_exit(&keys.d);
 	return ret;
 }

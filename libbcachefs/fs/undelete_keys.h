@@ -2,6 +2,7 @@
 #ifndef _BCH_FS_UNDELETE_KEYS_H
 #define _BCH_FS_UNDELETE_KEYS_H
 
+#include "btree/bkey.h"
 #include "fs/undelete.h"
 
 enum undelete_kind {
@@ -52,6 +53,23 @@ size_t undelete_keys_seek(const struct bch_undelete *d, enum undelete_kind kind,
 		     _k = (_d)->keys->d[_kind].data + undelete_keys_seek(_d, _kind, _inum), \
 		    *_last = (_d)->keys->d[_kind].data + (_d)->keys->d[_kind].nr;           \
 	     _k < _last && _k->inum == (_inum); _k++)
+
+/* Sectors [start, end) of a file come from @k. */
+struct undelete_piece {
+	u64 start, end;
+	const struct bkey_i *k;
+};
+
+struct undelete_pieces {
+	DARRAY(struct undelete_piece) d; /* ascending */
+	u64 sectors;			 /* as bi_sectors counts */
+};
+
+/*
+ * What counts at each place: of the extents in @keys that cover it the first one. Others than
+ * extents are passed over. 0 or -ENOMEM; p->d is to be freed in any case.
+ */
+int undelete_paint(const struct bkey_i *const *keys, size_t nr, struct undelete_pieces *p);
 
 /* The file of this number and snapshot that was deleted last, or NULL; @snapshot 0: any. */
 struct bch_undelete_file *undelete_find(const struct bch_undelete *d, u64 inum, u32 snapshot);
