@@ -42,8 +42,8 @@ static void prt_listed(struct printbuf *out, const struct undelete_obj *obj)
 		snprintf(text, sizeof(text), "%s %u%%", quality, undelete_percent(f));
 		quality = text;
 	}
-	if (f->deleted_seq)
-		snprintf(seq, sizeof(seq), "%llu", f->deleted_seq);
+	if (obj->deleted_seq)
+		snprintf(seq, sizeof(seq), "%llu", obj->deleted_seq);
 	prt_printf(out, "%-11s %10llu %12llu ", quality, f->inum, f->u.bi_size);
 	cli_rescue_prt_time(out, obj->meta.mtime.tv_sec);
 	prt_printf(out, " %8s ", seq);
@@ -111,11 +111,13 @@ static void json_obj(struct cmd_undelete *t, const struct undelete_obj *obj)
 	json_str(j, "type", restore_type_name(f->u.bi_mode));
 	json_u64(j, "size", f->u.bi_size);
 	json_s64(j, "mtime", obj->meta.mtime.tv_sec);
-	if (f->deleted_seq)
-		json_u64(j, "deleted_seq", f->deleted_seq);
+	if (obj->deleted_seq)
+		json_u64(j, "deleted_seq", obj->deleted_seq);
 	json_str(j, "source", bch_undelete_source_names[f->source]);
 	json_str(j, "quality", bch_undelete_quality_names[f->quality]);
 	json_u64(j, "percent", undelete_percent(f));
+	if (obj->is_link)
+		json_bool(j, "link", true);
 	if (!t->r.list)
 		json_u64(j, "restored_bytes", came_out ? f->verified + f->unverified : 0);
 	json_problems(&t->r, obj);
@@ -130,7 +132,7 @@ static void json_tail(struct cmd_undelete *t, int status)
 
 	json_array_end(j);
 	json_object_begin(j, "totals");
-	for (q = 0; q <= BCH_UNDELETE_lost; q++)
+	for (q = 0; q < BCH_UNDELETE_QUALITY_NR; q++)
 		json_u64(j, bch_undelete_quality_names[q], t->u.nr[q]);
 	json_u64(j, "bytes", t->u.bytes);
 	json_u64(j, "refused", t->u.refused);
@@ -159,9 +161,11 @@ static void print_totals(struct cmd_undelete *t)
 {
 	const u64 *nr = t->u.nr;
 
-	prt_printf(&t->r.out,
-		   "%s: %llu intact, %llu unverified, %llu partial, %llu lost; %llu bytes\n",
-		   t->r.list ? "deleted files" : "restored", nr[BCH_UNDELETE_intact],
+	prt_printf(&t->r.out, "%s: %llu intact, ", t->r.list ? "deleted files" : "restored",
+		   nr[BCH_UNDELETE_intact]);
+	if (nr[BCH_UNDELETE_kept])
+		prt_printf(&t->r.out, "%llu kept, ", nr[BCH_UNDELETE_kept]);
+	prt_printf(&t->r.out, "%llu unverified, %llu partial, %llu lost; %llu bytes\n",
 		   nr[BCH_UNDELETE_unverified], nr[BCH_UNDELETE_partial], nr[BCH_UNDELETE_lost],
 		   t->u.bytes);
 }
@@ -179,7 +183,7 @@ static bool report_gathering(struct cmd_undelete *t)
 	if (d->out_of_memory)
 		cli_error(t->r.cmd, "%s: there are more old keys than '--memory' has room for",
 			  d->c->name);
-	if ((t->r.wanted.nr || t->inums.nr) && !(nr[0] | nr[1] | nr[2] | nr[3])) {
+	if ((t->r.wanted.nr || t->inums.nr) && !(nr[0] | nr[1] | nr[2] | nr[3] | nr[4])) {
 		cli_error(t->r.cmd, "%s: nothing that is deleted matches", d->c->name);
 		amiss = true;
 	}
@@ -350,8 +354,9 @@ const struct cli_cmd cmd_undelete = {
 		"\n"
 		"The old keys come from the journal, which notes what each update replaces; from "
 		"btree nodes that still have them behind newer ones; with --scan from nodes that "
-		"are no longer in use; and from snapshots that still have the file. A file whose "
-		"last name only is gone, while it has others, is not deleted.\n"
+		"are no longer in use; and from snapshots that still have the file. Files of "
+		"subvolumes and snapshots that were deleted are found, too. A hard link "
+		"that was removed while the file has other names is listed as kept.\n"
 		"\n"
 		"--list prints of each file its quality, inode, size, time of modification, the "
 		"journal sequence number of the deletion (or -), and path. It is intact when its "
@@ -360,7 +365,7 @@ const struct cli_cmd cmd_undelete = {
 		"may have been a later state; partial, with the share that can be read; or lost. "
 		"Files whose directory is not known are listed as ?/NAME and restored to "
 		"lost+found. Of several files of one path the one deleted last has the name, the "
-		"others NAME.INODE.\n"
+		"others NAME.INODE. Several names of one file are hard links again.\n"
 		"\n"
 		"The exit status is 0 when all that matches was listed, or restored intact; 4 when "
 		"something is not intact or may be missing; 1 when the filesystem cannot be opened "

@@ -19,12 +19,21 @@ struct wanted {
 	struct bch_undelete_file *f;
 	char *path;
 	size_t len;
+	u64 seq; /* when the name went */
+};
+
+/* The name under which a file came out, for its other names. */
+struct first_name {
+	bool done;
+	struct tree_dir *dir; /* NULL: it did not come out */
+	char *name;
 };
 
 struct run {
 	struct undelete *u;
 	DARRAY(struct wanted) files;
 	DARRAY(struct tree_dir *) dirs; /* from the top to the one being filled */
+	struct first_name *first;	/* of each of u->d.files */
 };
 
 /* One file on its way. */
@@ -68,8 +77,8 @@ static bool is_wanted(struct undelete *u, const struct wanted *w)
 		wanted = matches(u->patterns[n], w->path, w->len);
 	for (n = 0; n < u->nr_inums && !wanted; n++)
 		wanted = u->inums[n] == w->f->inum;
-	/* The inode changes last when it loses its last name. */
-	return wanted && (!u->since || !(i->bi_flags & BCH_INODE_FLAG_unlinked) ||
+	/* The inode changes when it loses a name. */
+	return wanted && (!u->since || !(w->f->kept || i->bi_flags & BCH_INODE_FLAG_unlinked) ||
 			  bch_inode_time_ns(u->d.c, i->bi_ctime) / 1000000000 >= u->since);
 }
 
@@ -79,7 +88,54 @@ static int cmp_wanted(const void *_l, const void *_r)
 	int ret = strcmp(l->path, r->path);
 
 	/* Of one name the one that was deleted last. */
-	return ret ?: l->f->deleted_seq < r->f->deleted_seq ? 1 : -1;
+	if (ret || l->seq == r->seq)
+		return ret;
+	return l->seq < r->seq ? 1 : -1;
+}
+
+struct choosing {
+	struct run *r;
+	struct bch_undelete_file *f;
+};
+
+static int choose_name(void *arg, const char *path, size_t len, u64 seq)
+{
+	struct choosing *ch = arg;
+	bool rooted = len && path[0] == '/';
+	struct wanted w = {
+		.f = ch->f,
+		.path = kmemdup(path + rooted, len - rooted + 1, GFP_KERNEL),
+		.len = len - rooted,
+		.seq = seq,
+	};
+	int ret = 0;
+
+	if (!w.path)
+		return -ENOMEM;
+	if (is_wanted(ch->r->u, &w))
+		ret = darray_push(&ch->r->files, w);
+	else
+		ret = 1;
+	if (ret)
+		kfree(w.path);
+	return min(ret, 0);
+}
+
+/* A file that went, came and went again under one name has it once. */
+static void drop_repeated(struct run *r)
+{
+	size_t i, nr = 0;
+
+	for (i = 0; i < r->files.nr; i++) {
+		struct wanted *w = &r->files.data[i];
+
+		if (nr && r->files.data[nr - 1].f == w->f &&
+		    !strcmp(r->files.data[nr - 1].path, w->path))
+			kfree(w->path);
+		else
+			r->files.data[nr++] = *w;
+	}
+	r->files.nr = nr;
 }
 
 static int choose(struct run *r)
@@ -88,30 +144,20 @@ static int choose(struct run *r)
 	int ret = 0;
 
 	darray_for_each(u->d.files, f) {
-		struct printbuf path = PRINTBUF;
-		struct wanted w = {.f = f};
+		struct choosing ch = {r, f};
 
 		if (!S_ISREG(f->u.bi_mode) && !S_ISLNK(f->u.bi_mode))
 			continue;
-		bch_undelete_path_to_text(&u->d, f, &path);
-		if (printbuf_failed(&path))
-			return -ENOMEM;
-		w.len = path.pos - (path.buf[0] == '/');
-		w.path = kmemdup(printbuf_str(&path) + (path.buf[0] == '/'), w.len + 1, GFP_KERNEL);
-		printbuf_exit(&path);
-		if (!w.path)
-			return -ENOMEM;
-		if (!is_wanted(u, &w)) {
-			kfree(w.path);
-			continue;
-		}
-		ret = darray_push(&r->files, w);
+		ret = bch_undelete_names(&u->d, f, choose_name, &ch);
 		if (ret)
 			return ret;
 	}
-	if (r->files.nr)
-		qsort(r->files.data, r->files.nr, sizeof(r->files.data[0]), cmp_wanted);
-	return 0;
+	if (!r->files.nr)
+		return 0;
+	qsort(r->files.data, r->files.nr, sizeof(r->files.data[0]), cmp_wanted);
+	drop_repeated(r);
+	r->first = kvzalloc(u->d.files.nr * sizeof(*r->first), GFP_KERNEL);
+	return r->first ? 0 : -ENOMEM;
 }
 
 /* ---- Directories of the target ---- */
@@ -181,6 +227,11 @@ static int dirs_go(struct run *r, const char *path, size_t len, char **name)
 
 /* ---- One file ---- */
 
+static bool is_good(const struct bch_undelete_file *f)
+{
+	return f->quality != BCH_UNDELETE_partial && f->quality != BCH_UNDELETE_lost;
+}
+
 static int sink_data(void *arg, u64 offset, const void *buf, size_t len)
 {
 	struct copy *c = arg;
@@ -246,7 +297,7 @@ static int file_out(struct copy *c, struct tree_dir *dir, const char *name)
 	c->file = NULL;
 	if (f.fd < 0 && c->obj.err)
 		return ret;
-	f.whole = c->obj.f->quality <= BCH_UNDELETE_unverified;
+	f.whole = is_good(c->obj.f);
 	if (ret || c->obj.err || c->obj.f->quality == BCH_UNDELETE_lost)
 		t->ops->file_abort(t, &f);
 	else
@@ -263,7 +314,7 @@ static int symlink_out(struct copy *c, struct tree_dir *dir, const char *name)
 	if (!c->target)
 		return -ENOMEM;
 	ret = read_data(c);
-	if (!ret && c->obj.f->quality <= BCH_UNDELETE_unverified)
+	if (!ret && is_good(c->obj.f))
 		c->obj.err = t->ops->other(t, dir, name, &c->obj.meta, c->target);
 	kfree(c->target);
 	c->target = NULL;
@@ -275,9 +326,30 @@ static bool is_fatal(int ret)
 	return ret == -ENOSPC || ret == -EDQUOT || ret == -EROFS || ret == -ENOMEM || ret == -EINTR;
 }
 
-static int file_write_out(struct run *r, struct copy *c, bool again)
+/* @again: the file before has the same path. NULL without memory. */
+static char *name_out(const struct copy *c, char *name, bool again)
 {
-	char *name, *other;
+	struct printbuf text = PRINTBUF;
+
+	if (!again)
+		return name;
+	prt_printf(&text, "%s.%llu", name, c->obj.f->inum);
+	kfree(name);
+	return printbuf_failed(&text) ? NULL : printbuf_steal(&text);
+}
+
+/* Another name of what came out already. False: it has to come out anew. */
+static bool link_out(struct copy *c, struct tree_dir *dir, const char *name,
+		     const struct first_name *first)
+{
+	struct tree_out *t = c->u->out;
+
+	return first->dir && !t->ops->link(t, dir, name, first->dir, first->name, &c->obj.meta);
+}
+
+static int file_write_out(struct run *r, struct copy *c, bool again, struct first_name *first)
+{
+	char *name;
 	int ret = dirs_go(r, c->obj.path, c->obj.path_len, &name);
 
 	if (ret) {
@@ -285,18 +357,19 @@ static int file_write_out(struct run *r, struct copy *c, bool again)
 		ret = read_data(c);
 		return is_fatal(c->obj.err) ? c->obj.err : ret;
 	}
-	if (again) {
-		struct printbuf text = PRINTBUF;
-
-		prt_printf(&text, "%s.%llu", name, c->obj.f->inum);
-		other = printbuf_failed(&text) ? NULL : printbuf_steal(&text);
-		kfree(name);
-		if (!other)
-			return -ENOMEM;
-		name = other;
+	name = name_out(c, name, again);
+	if (!name)
+		return -ENOMEM;
+	if (!link_out(c, top_of(r), name, first)) {
+		c->obj.is_link = false;
+		ret = S_ISLNK(c->obj.meta.mode) ? symlink_out(c, top_of(r), name) :
+						  file_out(c, top_of(r), name);
 	}
-	ret = S_ISLNK(c->obj.meta.mode) ? symlink_out(c, top_of(r), name) :
-					  file_out(c, top_of(r), name);
+	if (!ret && !first->dir && !c->obj.err && c->obj.f->quality != BCH_UNDELETE_lost) {
+		first->dir = tree_dir_ref(top_of(r));
+		first->name = name;
+		name = NULL;
+	}
 	kfree(name);
 	return ret ?: is_fatal(c->obj.err) ? c->obj.err : 0;
 }
@@ -305,23 +378,30 @@ static int file_write_out(struct run *r, struct copy *c, bool again)
 static int one_file(struct run *r, const struct wanted *w, bool again)
 {
 	struct undelete *u = r->u;
+	struct first_name *first = &r->first[w->f - u->d.files.data];
 	struct copy c = {
 		.u = u,
 		.obj = {.f = w->f,
 			.path = w->path,
 			.path_len = w->len,
+			.deleted_seq = w->seq,
+			.is_link = first->done,
 			.meta = restore_meta(u->d.c, &w->f->u)},
 	};
 	int ret = bch_undelete_xattrs(&u->d, w->f, xattr_add, &c.obj.meta.xattrs);
 
-	ret = ret ?: u->out ? file_write_out(r, &c, again) : read_data(&c);
+	if (!ret && u->out)
+		ret = file_write_out(r, &c, again, first);
+	else if (!ret && !first->done)
+		ret = read_data(&c);
 	if (!ret) {
 		u->nr[w->f->quality]++;
 		u->refused += !!c.obj.err;
-		if (!c.obj.err && w->f->quality != BCH_UNDELETE_lost)
+		if (!c.obj.err && !c.obj.is_link && w->f->quality != BCH_UNDELETE_lost)
 			u->bytes += w->f->verified + w->f->unverified;
 		u->report(u, &c.obj);
 	}
+	first->done = true;
 	darray_for_each(c.obj.lost, l)
 		kfree(l->why);
 	darray_exit(&c.obj.lost);
@@ -345,6 +425,12 @@ int undelete_run(struct undelete *u)
 		err = dirs_leave(&r, 0);
 		ret = ret ?: err ?: u->out->ops->finish(u->out);
 	}
+	for (size_t i = 0; r.first && i < u->d.files.nr; i++) {
+		if (r.first[i].dir)
+			tree_dir_put(r.first[i].dir);
+		kfree(r.first[i].name);
+	}
+	kvfree(r.first);
 	darray_for_each(r.files, w)
 		kfree(w->path);
 	darray_exit(&r.files);

@@ -12,6 +12,8 @@ struct undelete_obj {
 	struct bch_undelete_file *f; /* with its quality */
 	const char *path;	     /* without the leading slash; "?/..." when it is not known */
 	size_t path_len;
+	u64 deleted_seq;       /* when this name went; 0: not known */
+	bool is_link;	       /* it has come under another name already */
 	struct tree_meta meta; /* its notes tell what is amiss */
 	DARRAY(struct restore_lost) lost;
 	int err; /* the target's */
@@ -34,8 +36,8 @@ struct undelete {
 	bool (*tick)(struct undelete *u);
 	void *private;
 
-	/* Results: files wanted, by quality; bytes that came out; files that the target refused. */
-	u64 nr[BCH_UNDELETE_lost + 1], bytes, refused;
+	/* Results: names wanted, by quality; bytes that came out; files that the target refused. */
+	u64 nr[BCH_UNDELETE_QUALITY_NR], bytes, refused;
 	u64 done; /* bytes looked at */
 };
 

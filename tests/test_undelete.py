@@ -14,11 +14,11 @@ import pytest
 import superblock
 import undelete_files
 from imagesets import HERE, data_hash, data_ranges
-from undelete_files import FILES, SYMLINK, XATTR, Model, files
+from undelete_files import FILES, KEPT, SYMLINK, XATTR, Model, files, many
 from wreck import journal_ranges
 
 IMAGE_MIB = 96
-GOOD = ("intact", "unverified")
+GOOD = ("intact", "unverified", "kept")
 
 
 class Found:
@@ -35,7 +35,7 @@ class Found:
         self.totals = doc["totals"]
         self.quality = {f["path"].lstrip("/"): f["quality"] for f in self.files}
         self.counts = collections.Counter(f["quality"] for f in self.files)
-        assert self.r.status == (4 if set(self.counts) - {"intact"} or self.totals["nodes_unreadable"] else 0)
+        assert self.r.status == (4 if set(self.counts) - {"intact", "kept"} or self.totals["nodes_unreadable"] else 0)
         assert self.counts == {q: n for q, n in self.totals.items() if q in (*GOOD, "partial", "lost") and n}
 
     def data(self, name):
@@ -92,8 +92,9 @@ def test_small_files(bcachefs, stored, tmp, name, options):
     expected = files(small=True)
     assert len(found.check(expected)) == len(expected)
     assert {n for n in expected if found.quality[n] != "intact"} == NO_CHECKSUM, f"{found.r!r}"
+    assert found.quality["linked"] == "kept" and found.data("linked") == KEPT["linked"]
     assert os.readlink(os.path.join(found.target, SYMLINK[0])) == SYMLINK[1]
-    assert found.quality.keys() == expected.keys() | {SYMLINK[0]}, "files that are there are not deleted"
+    assert found.quality.keys() == expected.keys() | {SYMLINK[0], "linked"}, "files that are there are not deleted"
     for path, (key, value) in XATTR.items():
         assert os.getxattr(os.path.join(found.target, path), key) == value
 
@@ -134,7 +135,9 @@ def test_list(bcachefs, stored, tmp):
     quality, inode, size, _, _, seq, path = lines["/noise-5000"]
     assert (quality, size, path) == ("intact", "5000", "/noise-5000") and int(inode) > 4096 and int(seq) > 1
     assert lines["/nosum-4096"][0] == "unverified"
-    assert r.out.splitlines()[-1].startswith(f"deleted files: {len(lines) - 1} intact, 1 unverified, 0 partial, 0 lost;")
+    assert lines["/linked"][0] == "kept"
+    assert r.out.splitlines()[-1].startswith(
+        f"deleted files: {len(lines) - 2} intact, 1 kept, 1 unverified, 0 partial, 0 lost;")
     doc = json.loads(bcachefs.run("undelete", "--list", "--json", image, status=0).out)
     assert doc["schema"] == "bcachefs/undelete/1"
     assert {f["path"] for f in doc["files"]} == set(lines)
@@ -210,6 +213,7 @@ run() { # DEVICE STEP...
         case $step in
         umount) umount /mnt;;
         mount) mount -t bcachefs $device /mnt;;
+        wait) sync;;
         *) files $step /mnt;;
         esac
     done
@@ -222,9 +226,39 @@ CASES = {  # the last one ends with the power cut
     "encrypted": "write delete umount",
     "snapshot": "write snapshot delete umount",
     "random": "random umount",
+    "many-unmount": "many umount",
+    "many-later": "many later umount",
+    "many-crash": "many wait",
     "crash": "write delete",
 }
+MANY_MIB = 256  # of these
 UNCHECKED = {"nosum-4096", "nosum-300001"}
+
+
+def check_many(found, case):
+    """Of files of all kinds, deleted in all ways, what is called intact is as it was, with all names and attributes."""
+    names, shares = {}, collections.defaultdict(collections.Counter)
+    for f in many():
+        if f.way == "written over":  # earlier states of what is there are not for undelete
+            assert f.name not in found.quality
+            continue
+        for name in (f.name, f.name + ".link")[:1 + (f.way == "links")]:
+            names[name] = f
+            shares[f.way][found.quality.get(name)] += 1
+    fine = found.check({name: f.data for name, f in names.items()})
+    for name in fine:
+        f, path = names[name], os.path.join(found.target, name)
+        assert (found.quality[name] == "kept") == (f.way == "one link")
+        if f.xattr:
+            assert os.getxattr(path, "user.note") == f.xattr
+        if f.way == "links" and f.name in fine:
+            assert os.path.samefile(path, os.path.join(found.target, f.name)), f"{path}: names of one file"
+    assert not {n for n, q in found.quality.items() if q == "unverified"}, "all of it has checksums"
+    for way, counts in shares.items():
+        print(f"{case}: {way}: {dict(counts)}")
+    share = len(fine) / len(names)
+    print(f"{case}: {share:.0%} of {len(names)} names")
+    assert share > (0.3 if "later" in case else 0.9), f"{found.r!r}"
 
 
 @pytest.mark.xdist_group("vm")
@@ -233,7 +267,7 @@ def test_real_kernel(bcachefs, vm, tmp):
     for i, (case, steps) in enumerate(CASES.items()):
         images.append(os.path.join(tmp, case + ".img"))
         with open(images[-1], "wb") as f:
-            f.truncate(IMAGE_MIB << 20)
+            f.truncate((MANY_MIB if case.startswith("many") else IMAGE_MIB) << 20)
         encrypted = ["--encrypted", "--no_passphrase"] if case == "encrypted" else []
         bcachefs.run("format", *encrypted, images[-1], status=0)
         script += f"run d{i} {steps}\n"
@@ -246,6 +280,9 @@ def test_real_kernel(bcachefs, vm, tmp):
         where = os.path.join(tmp, case)
         os.mkdir(where)
         found = Found(bcachefs, image, where)
+        if case.startswith("many"):
+            check_many(found, case)
+            continue
         found.check(FILES)
         partial_is_right(found, FILES)
         print(f"{case}: {dict(found.counts)} of {len(FILES) + 1} files")

@@ -19,8 +19,7 @@
 #include "fs/snapshots.h"
 #include "fs/undelete_keys.h"
 
-#define READ_MAX  (1U << 20) /* bytes */
-#define DEPTH_MAX 256
+#define READ_MAX (1U << 20) /* bytes */
 
 const char *const bch_undelete_source_names[] = {
 	[BCH_UNDELETE_journal] = "journal",
@@ -31,11 +30,9 @@ const char *const bch_undelete_source_names[] = {
 };
 
 const char *const bch_undelete_quality_names[] = {
-	[BCH_UNDELETE_intact] = "intact",
-	[BCH_UNDELETE_unverified] = "unverified",
-	[BCH_UNDELETE_partial] = "partial",
-	[BCH_UNDELETE_lost] = "lost",
-	NULL,
+	[BCH_UNDELETE_intact] = "intact",   [BCH_UNDELETE_unverified] = "unverified",
+	[BCH_UNDELETE_partial] = "partial", [BCH_UNDELETE_lost] = "lost",
+	[BCH_UNDELETE_kept] = "kept",	    NULL,
 };
 
 /* ---- The state of a position ---- */
@@ -50,7 +47,9 @@ static bool is_usable(const struct bch_undelete_file *f, const struct undelete_k
 {
 	if (k->k->k.p.snapshot != f->snapshot)
 		return false;
-	return k->source == BCH_UNDELETE_journal ? is_since(f, k->t) : k->t.seq <= f->deleted.seq;
+	return k->source == BCH_UNDELETE_journal ?
+		       is_since(f, k->t) :
+		       k->t.seq >= f->born.seq && k->t.seq <= f->deleted.seq;
 }
 
 /* By source, then position; of one position the one to be taken first. */
@@ -81,6 +80,8 @@ static int choose(struct bch_undelete *d, const struct bch_undelete_file *f,
 	size_t i, nr = 0;
 	int ret = 0;
 
+	if (f->kept)
+		return 0;
 	for_each_undelete_key(d, kind, f->inum, k)
 		if (!ret && is_usable(f, k))
 			ret = darray_push(&out->d, k);
@@ -105,7 +106,7 @@ struct map_keys {
 };
 
 /* What was not deleted: a snapshot has it, or the deletion did not come to its end. */
-static int view_keys(struct bch_undelete *d, const struct bch_undelete_file *f,
+static int view_keys(struct bch_undelete *d, const struct bch_undelete_file *f, unsigned btree,
 		     struct map_keys *keys)
 {
 	struct btree_iter iter;
@@ -113,7 +114,7 @@ static int view_keys(struct bch_undelete *d, const struct bch_undelete_file *f,
 	u64 skipped = 0;
 	int ret;
 
-	bch_iter_init(&iter, d->c, BTREE_ID_extents, SPOS(f->inum, 0, f->view), 0);
+	bch_iter_init(&iter, d->c, btree, SPOS(f->inum, 0, f->view), 0);
 	while (!(ret = bch_iter_peek_readable(&iter, &k, &skipped)) && k.k &&
 	       k.k->p.inode == f->inum) {
 		const struct bkey_i *copy = undelete_key_copy(d, k);
@@ -137,13 +138,13 @@ static int file_map(struct bch_undelete *d, const struct bch_undelete_file *f,
 
 	darray_for_each(choice.d, k) {
 		if ((*k)->source != BCH_UNDELETE_journal && !viewed && !ret) {
-			ret = view_keys(d, f, &keys);
+			ret = view_keys(d, f, BTREE_ID_extents, &keys);
 			viewed = true;
 		}
 		ret = ret ?: darray_push(&keys.d, (*k)->k);
 	}
 	if (!viewed && !ret)
-		ret = view_keys(d, f, &keys);
+		ret = view_keys(d, f, BTREE_ID_extents, &keys);
 	ret = ret ?: undelete_paint(keys.d.data, keys.d.nr, p);
 	darray_exit(&choice.d);
 	darray_exit(&keys.d);
@@ -381,9 +382,11 @@ static void judge(struct bch_undelete_file *f, const struct undelete_pieces *p)
 	}
 	if (p->sectors != f->u.bi_sectors)
 		f->doubt = f->doubt ?: "it has more data than it should";
-	else if (!f->exact)
+	else if (!f->exact && !f->kept)
 		f->doubt = f->doubt ?: "there may have been a later state of it";
-	f->quality = f->doubt ? BCH_UNDELETE_unverified : BCH_UNDELETE_intact;
+	f->quality = f->doubt ? BCH_UNDELETE_unverified :
+		     f->kept  ? BCH_UNDELETE_kept :
+				BCH_UNDELETE_intact;
 }
 
 int bch_undelete_read(struct bch_undelete *d, struct bch_undelete_file *f,
@@ -413,94 +416,64 @@ int bch_undelete_read(struct bch_undelete *d, struct bch_undelete_file *f,
 
 /* ---- Attributes ---- */
 
-int bch_undelete_xattrs(struct bch_undelete *d, const struct bch_undelete_file *f,
-			int (*fn)(void *arg, const char *name, const void *value, size_t len),
-			void *arg)
+/* Of one position the one that counts most comes first. */
+struct ranked {
+	const struct bkey_i *k;
+	size_t rank;
+};
+
+static int cmp_ranked(const void *_l, const void *_r)
 {
-	struct choice keys = {};
-	int ret = choose(d, f, UNDELETE_xattrs, &keys);
-	size_t i, j;
+	const struct ranked *l = _l, *r = _r;
 
-	for (i = 0; i < keys.d.nr && !ret; i++) {
-		const struct bkey_i *k = keys.d.data[i]->k;
+	return bpos_cmp(l->k->k.p, r->k->k.p) ?: u64_cmp(l->rank, r->rank);
+}
+
+static int each_xattr(const struct ranked *keys, size_t nr,
+		      int (*fn)(void *arg, const char *name, const void *value, size_t len),
+		      void *arg)
+{
+	size_t i;
+	int ret = 0;
+
+	for (i = 0; i < nr && !ret; i++) {
 		struct printbuf name = PRINTBUF, value = PRINTBUF;
-		bool newer = false;
 
-		for (j = 0; j < i && !newer; j++)
-			newer = bpos_eq(keys.d.data[j]->k->k.p, k->k.p);
-		if (!newer && !bch_xattr_key(bkey_i_view(k), &name, &value))
+		if (i && bpos_eq(keys[i - 1].k->k.p, keys[i].k->k.p))
+			continue;
+		if (!bch_xattr_key(bkey_i_view(keys[i].k), &name, &value))
 			ret = fn(arg, printbuf_str(&name), printbuf_str(&value), value.pos);
 		printbuf_exit(&name);
 		printbuf_exit(&value);
 	}
-	darray_exit(&keys.d);
 	return ret;
 }
 
-/* ---- Names ---- */
-
-/* The entry that led to @inum last, until @end; NULL: none is known. */
-static const struct undelete_key *last_name(struct bch_undelete *d, u64 inum,
-					    struct bch_undelete_time end)
+int bch_undelete_xattrs(struct bch_undelete *d, const struct bch_undelete_file *f,
+			int (*fn)(void *arg, const char *name, const void *value, size_t len),
+			void *arg)
 {
-	const struct undelete_key *best = NULL;
+	struct map_keys keys = {};
+	struct choice choice = {};
+	struct ranked *ranked;
+	int ret = choose(d, f, UNDELETE_xattrs, &choice);
+	size_t i;
 
-	for_each_undelete_key(d, UNDELETE_dirents, inum, k) {
-		if (k->source == BCH_UNDELETE_journal ? undelete_time_cmp(k->t, end) > 0 :
-							k->t.seq > end.seq)
-			continue;
-		if (!best || undelete_time_cmp(k->t, best->t) > 0)
-			best = k;
+	darray_for_each(choice.d, k)
+		ret = ret ?: darray_push(&keys.d, (*k)->k);
+	if (f->view && !ret)
+		ret = view_keys(d, f, BTREE_ID_xattrs, &keys);
+	ranked = ret || !keys.d.nr ? NULL : kvmalloc(keys.d.nr * sizeof(*ranked), GFP_KERNEL);
+	if (keys.d.nr && !ret && !ranked)
+		ret = -ENOMEM;
+	if (ranked) {
+		for (i = 0; i < keys.d.nr; i++)
+			ranked[i] = (struct ranked){keys.d.data[i], i};
+		sort(ranked, keys.d.nr, sizeof(*ranked), cmp_ranked, NULL);
+		ret = each_xattr(ranked, keys.d.nr, fn, arg);
+		kvfree(ranked);
 	}
-	return best;
-}
-
-/* Directory @inum as it was when an entry of it went at @t. False: not known. */
-static bool dir_path(struct bch_undelete *d, u64 inum, u32 snapshot, struct printbuf *out,
-		     unsigned depth)
-{
-	const struct bch_undelete_file *f = undelete_find(d, inum, 0);
-	const struct undelete_key *name = f ? last_name(d, inum, f->deleted) : NULL;
-	struct bch_inode_unpacked u;
-	struct bch_dirent_view v;
-	size_t start = out->pos;
-
-	if (!bch_inode_get_at(d->c, snapshot, inum, &u) &&
-	    !(u.bi_flags & BCH_INODE_FLAG_unlinked)) {
-		bch_inode_path_to_text(out, d->c, snapshot, inum);
-		if (out->pos - start == 1)
-			out->pos = start; /* "/" */
-		return out->pos == start || out->buf[start] == '/';
-	}
-	if (!name || depth > DEPTH_MAX || bch_dirent_unpack(d->c, bkey_i_view(name->k), &v) ||
-	    !dir_path(d, name->k->k.p.inode, name->k->k.p.snapshot, out, depth + 1))
-		return false;
-	prt_char(out, '/');
-	prt_bytes(out, v.name, v.name_len);
-	return true;
-}
-
-void bch_undelete_path_to_text(struct bch_undelete *d, const struct bch_undelete_file *f,
-			       struct printbuf *out)
-{
-	const struct undelete_key *name = last_name(d, f->inum, f->deleted);
-	size_t start = out->pos;
-	struct bch_dirent_view v;
-
-	if (!name && f->view && f->view != f->snapshot) {
-		bch_inode_path_to_text(out, d->c, f->view, f->inum);
-		if (out->pos > start && out->buf[start] == '/')
-			return;
-		out->pos = start;
-	}
-	if (!name || bch_dirent_unpack(d->c, bkey_i_view(name->k), &v)) {
-		prt_printf(out, "?/#%llu", f->inum);
-		return;
-	}
-	if (!dir_path(d, name->k->k.p.inode, name->k->k.p.snapshot, out, 0)) {
-		out->pos = start;
-		prt_char(out, '?');
-	}
-	prt_char(out, '/');
-	prt_bytes(out, v.name, v.name_len);
+	darray_exit(&keys.d);
+	darray_exit(&choice.d);
+	return ret;
 }

@@ -29,6 +29,8 @@ enum bch_undelete_quality {
 	BCH_UNDELETE_unverified, /* not known to be bad, but not known to be good either */
 	BCH_UNDELETE_partial,
 	BCH_UNDELETE_lost,
+	BCH_UNDELETE_kept, /* the file has other names; all data has a good checksum */
+	BCH_UNDELETE_QUALITY_NR
 };
 
 extern const char *const bch_undelete_source_names[];
@@ -46,8 +48,10 @@ struct bch_undelete_file {
 	u32 view;	   /* snapshot from which keys that are still there are seen; 0: none */
 	u8 source;	   /* of the inode; enum bch_undelete_source */
 	bool exact;	   /* the journal has all updates since it lost its last name */
+	bool kept;	   /* it is there: a name of it went while it has others */
+	bool of_dead;	   /* went with its subvolume or snapshot */
 	bool size_guessed; /* its inode is from before data was written: from the extents */
-	struct bch_undelete_time unlinked, deleted;
+	struct bch_undelete_time born, unlinked, deleted;
 	u64 deleted_seq; /* 0: not known */
 	struct bch_inode_unpacked u;
 
@@ -76,9 +80,13 @@ struct bch_undelete {
 int bch_undelete_init(struct bch_undelete *d);
 void bch_undelete_exit(struct bch_undelete *d);
 
-/* Its last name from the root of the filesystem, "?/NAME" or "?/#INODE" where that is not known. */
-void bch_undelete_path_to_text(struct bch_undelete *d, const struct bch_undelete_file *f,
-			       struct printbuf *out);
+/*
+ * Call @fn for each name that went with @f, or of which only it is known: its path from the root of
+ * the filesystem, "?/NAME" or "?/#INODE" where that is not known; @seq: when that name went, 0 if
+ * that is not known. A name may come twice. 0, what @fn returned, or -ENOMEM.
+ */
+int bch_undelete_names(struct bch_undelete *d, const struct bch_undelete_file *f,
+		       int (*fn)(void *arg, const char *path, size_t len, u64 seq), void *arg);
 
 /*
  * Read all data of @f, ascending: @data gets what is good, or at least not known to be bad; holes

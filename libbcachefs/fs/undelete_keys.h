@@ -11,20 +11,29 @@ enum undelete_kind {
 	UNDELETE_extents,
 	UNDELETE_xattrs,
 	UNDELETE_reflink,
+	UNDELETE_subvols, /* dirents of subvolumes */
 	UNDELETE_KIND_NR
 };
 
 struct undelete_key {
 	const struct bkey_i *k; /* type deleted: there was nothing */
-	u64 inum;		/* of inode or file; of dirents: what they lead to; reflink: 0 */
+	/* Of inode or file; of dirents: what they lead to, inode or subvolume; reflink: 0. */
+	u64 inum;
 	/* The journal's: when it was replaced; else the newest entry that its bset knows. */
 	struct bch_undelete_time t;
-	u8 source; /* enum bch_undelete_source */
+	u8 source;    /* enum bch_undelete_source */
+	bool removed; /* dirents of the journal: not only renamed */
 	/* Inodes: */
 	bool deletes; /* what replaced it is no inode, or another one */
 	bool unlinks; /* what replaced it is the same, but without a name */
 	u32 generation;
 	u64 inode_seq; /* of its last change, as it says */
+};
+
+/* A snapshot that nobody sees any more: since when. */
+struct undelete_death {
+	u32 snapshot;
+	struct bch_undelete_time t;
 };
 
 struct undelete_keys {
@@ -33,6 +42,10 @@ struct undelete_keys {
 	u64 bytes;
 	u64 complete_from; /* no update of the journal is missing from this entry on */
 	u32 reflink_size_max;
+	DARRAY(struct undelete_death) deaths; /* by time */
+	struct undelete_death *deaths_by_id;  /* the same, by snapshot and time */
+	DARRAY(u32) dead;		      /* snapshots that still have keys; ascending */
+	DARRAY(struct bch_undelete_file) kept;
 	DARRAY(struct bkey_i *) memory; /* of the keys */
 };
 
@@ -43,6 +56,11 @@ static inline int undelete_time_cmp(struct bch_undelete_time l, struct bch_undel
 
 /* A copy of @k that lives as long as @d; NULL without memory, or with the budget used up. */
 const struct bkey_i *undelete_key_copy(struct bch_undelete *d, struct bkey_view k);
+
+/* Keep a copy of @k; beyond the budget it is left out and d->out_of_memory set. 0 or -ENOMEM. */
+int undelete_key_add(struct bch_undelete *d, enum undelete_kind kind, struct bkey_view k,
+		     struct undelete_key key);
+void undelete_keys_sort(struct bch_undelete *d, enum undelete_kind kind);
 
 /* Index of the first key of @kind with this inum, or the place for it. */
 size_t undelete_keys_seek(const struct bch_undelete *d, enum undelete_kind kind, u64 inum);
@@ -71,7 +89,17 @@ struct undelete_pieces {
  */
 int undelete_paint(const struct bkey_i *const *keys, size_t nr, struct undelete_pieces *p);
 
+/* Is what has keys at @snapshot seen by nobody? */
+bool undelete_is_dead(const struct bch_undelete *d, u32 snapshot);
+
+/* The last key of @kind with this inum until @end; NULL: there is none. */
+const struct undelete_key *undelete_last_key(const struct bch_undelete *d, enum undelete_kind kind,
+					     u64 inum, struct bch_undelete_time end);
+
 /* The file of this number and snapshot that was deleted last, or NULL; @snapshot 0: any. */
 struct bch_undelete_file *undelete_find(const struct bch_undelete *d, u64 inum, u32 snapshot);
+/* The one that was there before @t, if it was deleted at or after @t; or NULL. */
+struct bch_undelete_file *undelete_find_at(const struct bch_undelete *d, u64 inum, u32 snapshot,
+					   struct bch_undelete_time t);
 
 #endif

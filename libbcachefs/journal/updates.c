@@ -59,6 +59,8 @@ static int entry_updates(const struct jset *j, struct journal_updates *all,
 
 	for_each_jset_entry(e, j->start, jset_last(j)) {
 		bch_journal_write_back(e, &write_back);
+		if (e->type == JSET_ENTRY_log && !e->level)
+			u.trans = (u64 *)e - (u64 *)j->start;
 		if (!bch_journal_entry_is_of_files(e) || write_back)
 			continue;
 		if (e->type == JSET_ENTRY_overwrite)

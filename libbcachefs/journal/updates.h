@@ -11,6 +11,7 @@
 struct journal_update {
 	u64 seq;
 	u32 offset; /* words into the entry */
+	u32 trans;  /* the same: where its transaction begins, as far as names of such tell it */
 	u64 time;   /* of the entry, seconds since the epoch; 0: not known */
 	u8 btree;
 	/* Type deleted: there was nothing, there is nothing any more. @old NULL: not noted. */
