@@ -108,6 +108,9 @@ static void print_problems(struct cmd_restore *t, const struct restore_obj *obj)
 	if (obj->meta->notes.pos)
 		prt_printf(&line, "%s%s", obj->nr_lost ? "; " : "",
 			   printbuf_str(&obj->meta->notes));
+	if (obj->unchecked)
+		prt_printf(&line, "%s%llu bytes have no checksum: unverified",
+			   obj->nr_lost || obj->meta->notes.pos ? "; " : "", obj->unchecked);
 	cli_rescue_tell(&t->c, &line);
 }
 
@@ -160,9 +163,27 @@ static void json_obj(struct cmd_restore *t, const struct restore_obj *obj)
 		json_bool(j, "link", true);
 	if (!t->c.list)
 		json_str(j, "quality", restore_quality_names[obj->quality]);
+	if (obj->unchecked)
+		json_u64(j, "unverified_bytes", obj->unchecked);
 	json_problems(&t->c, obj);
 	json_object_end(j);
 	printbuf_exit(&path);
+}
+
+/* Which state of the filesystem this is. */
+static void json_journal(struct cmd_restore *t)
+{
+	const struct bch_journal *j = t->r.c->journal;
+	bool back = t->c.open.rewind;
+	u64 seq = back ? t->rewind.seq : j->replay_last ?: j->start_seq - !!j->start_seq;
+	u64 time = back ? t->rewind.reached_time : j->newest_time;
+
+	json_object_begin(&t->c.j, "journal");
+	json_bool(&t->c.j, "clean", t->r.c->clean);
+	json_u64(&t->c.j, "seq", seq);
+	if (time)
+		json_u64(&t->c.j, "time", time);
+	json_object_end(&t->c.j);
 }
 
 static void json_tail(struct cmd_restore *t, int status)
@@ -170,16 +191,30 @@ static void json_tail(struct cmd_restore *t, int status)
 	struct json *j = &t->c.j;
 
 	json_array_end(j);
+	json_journal(t);
 	json_object_begin(j, "totals");
 	json_u64(j, "files", t->r.files);
 	json_u64(j, "directories", t->r.dirs);
 	json_u64(j, "bytes", t->r.bytes);
+	if (t->r.unchecked) {
+		json_u64(j, "unverified_files", t->r.unchecked_files);
+		json_u64(j, "unverified_bytes", t->r.unchecked);
+	}
 	json_u64(j, "errors", t->r.errors);
 	json_object_end(j);
 	cli_rescue_json_tail(&t->c, status);
 }
 
 /* ---- Reports ---- */
+
+/* Is anything known to be amiss? Then data that nothing verifies is worth a line a file. */
+static bool is_damaged(const struct cmd_restore *t)
+{
+	const struct bch_fs *c = t->r.c;
+
+	return t->c.verbose || t->r.errors || c->nr_errors || c->journal->end_is_lost ||
+	       c->btree->scan;
+}
 
 static void report(struct restore *r, const struct restore_obj *obj)
 {
@@ -191,22 +226,20 @@ static void report(struct restore *r, const struct restore_obj *obj)
 	else if ((t->c.list || t->dry_run || t->c.verbose) && !dir && !t->tar)
 		prt_listed(&t->c.out, obj);
 	cli_rescue_flush(&t->c, RESCUE_FLUSH_AT);
-	if (obj->nr_lost || obj->meta->notes.pos)
+	if (obj->nr_lost || obj->meta->notes.pos || (obj->unchecked && is_damaged(t)))
 		print_problems(t, obj);
 }
 
-/*
- * What no single file can be blamed for. Of the btrees that is what tells which files there are; a
- * damaged end of the journal looks like one that is torn.
- */
-static void report_metadata(struct cmd_restore *t)
+/* Tell what no single file can be blamed for. */
+#define trouble(_t, ...) ((_t)->r.errors++, cli_rescue_trouble(&(_t)->c, __VA_ARGS__))
+
+static void report_btrees(struct cmd_restore *t)
 {
 	static const u8 btrees[] = {BTREE_ID_subvolumes, BTREE_ID_snapshots};
 	struct bch_fs *c = t->r.c;
 	struct printbuf name = PRINTBUF;
 	enum btree_damage kind;
 	unsigned i;
-	u64 faults;
 
 	for (i = 0; i < ARRAY_SIZE(btrees); i++) {
 		kind = bch_btree_damage(c, btrees[i], POS_MIN, SPOS_MAX);
@@ -214,34 +247,61 @@ static void report_metadata(struct cmd_restore *t)
 			continue;
 		printbuf_reset(&name);
 		bch_btree_id_to_text(&name, btrees[i]);
-		cli_error(t->c.cmd, "%s: btree %s is damaged (%s): files may be missing", c->name,
-			  printbuf_str(&name), bch_btree_damage_name(kind));
-		t->r.errors++;
+		trouble(t, "%s: btree %s is damaged (%s): files may be missing", c->name,
+			printbuf_str(&name), bch_btree_damage_name(kind));
 	}
-	faults = c->nr_errors - c->btree->nr_findings + c->journal->nr_bad;
-	if (faults) {
-		cli_error(t->c.cmd,
-			  "%s: the journal has %llu faults: what was changed last may be older or "
-			  "missing ('-v' tells more)",
-			  c->name, faults);
-		t->r.errors++;
-	}
+	printbuf_exit(&name);
+}
+
+/* A damaged end of the journal looks like one that is torn. */
+static void report_journal(struct cmd_restore *t)
+{
+	struct bch_fs *c = t->r.c;
+	const struct bch_journal *j = c->journal;
+	u64 newest = __atomic_load_n(&c->btree->newest_seq, __ATOMIC_RELAXED);
+	u64 faults = c->nr_errors - c->btree->nr_findings + j->nr_bad;
+
+	if (faults)
+		trouble(t,
+			"%s: the journal has %llu faults: what was changed last may be older or "
+			"missing ('-v' tells more)",
+			c->name, faults);
+	if (j->end_is_lost)
+		trouble(t,
+			"%s: journal entries behind seq %llu are lost: what was changed last is "
+			"older or missing ('-v' tells more)",
+			c->name, j->replay_last);
+	else if (j->start_seq && newest >= j->start_seq && !faults)
+		trouble(t,
+			"%s: btree nodes know of journal seq %llu, but the journal ends with %llu: "
+			"what was changed last may be older or missing",
+			c->name, newest, j->start_seq - 1);
+}
+
+/* Of the btrees that is what tells which files there are. */
+static void report_metadata(struct cmd_restore *t)
+{
+	struct bch_fs *c = t->r.c;
+	unsigned i;
+
+	report_btrees(t);
+	report_journal(t);
 	if (c->btree->nr_findings && !t->c.open.scan && t->r.errors)
 		cli_error(t->c.cmd,
 			  "%s: nodes of the btrees cannot be read; '--scan' looks on the devices "
 			  "for what can stand in for them",
 			  c->name);
-	for (i = 0; i < t->r.nr_paths; i++) {
-		if (t->r.paths_found >> i & 1)
-			continue;
-		cli_error(t->c.cmd, "%s: not found", t->r.paths[i]);
-		t->r.errors++;
-	}
-	printbuf_exit(&name);
+	for (i = 0; i < t->r.nr_paths; i++)
+		if (!(t->r.paths_found >> i & 1))
+			trouble(t, "%s: not found", t->r.paths[i]);
 }
 
 static void print_totals(struct cmd_restore *t)
 {
+	if (t->r.unchecked)
+		prt_printf(&t->c.out,
+			   "%llu files have %llu bytes without a checksum: nothing verifies them\n",
+			   t->r.unchecked_files, t->r.unchecked);
 	prt_printf(&t->c.out, "%s %llu files, %llu directories, %llu bytes; %llu errors\n",
 		   t->c.list || t->dry_run ? "would restore" : "restored", t->r.files, t->r.dirs,
 		   t->r.bytes, t->r.errors);
@@ -277,11 +337,10 @@ static int find_subvol(struct cmd_restore *t, u32 *id)
 	ret = ret ?: bch_subvol_get(c, *id, &subvol);
 	if (!ret && t->subvol && (*end || end == t->subvol) &&
 	    subvol.root_inum != target.ino.inum) {
-		cli_error(t->c.cmd, "%s: %s is not a subvolume", c->name, what);
-		return -EINVAL;
+		return cli_rescue_fail(&t->c, -EINVAL, "%s: %s is not a subvolume", c->name, what);
 	}
 	if (ret)
-		cli_error(t->c.cmd, "%s: %s: %s", c->name, what, bch_err_sentence(ret));
+		cli_rescue_fail(&t->c, ret, "%s: %s: %s", c->name, what, bch_err_sentence(ret));
 	return ret;
 }
 
@@ -306,7 +365,7 @@ static int open_target(struct cmd_restore *t)
 					     t->c.overwrite ? TREE_EXISTS_replace :
 							      TREE_EXISTS_error);
 	if (!t->r.out && t->tar)
-		cli_error(t->c.cmd, "out of memory");
+		cli_rescue_fail(&t->c, -ENOMEM, "out of memory");
 	return t->r.out ? 0 : -EINVAL;
 }
 
@@ -326,6 +385,36 @@ static void tell_rewind(struct cmd_restore *t)
 	printbuf_exit(&out);
 }
 
+/* After a crash nothing says what was on its way to the devices: tell what it is that comes out. */
+static void tell_unclean(struct cmd_restore *t)
+{
+	const struct bch_journal *j = t->r.c->journal;
+	struct printbuf out = PRINTBUF;
+
+	if (t->r.c->clean || !j->replay_last || t->c.open.rewind || t->c.quiet)
+		return;
+	prt_printf(&out, "%s: was not shut down cleanly: its state is that of journal seq %llu",
+		   t->r.c->name, j->replay_last);
+	if (j->newest_time) {
+		prt_str(&out, " of ");
+		prt_date(&out, j->newest_time);
+	}
+	cli_rescue_tell(&t->c, &out);
+}
+
+/* The walk ended early. */
+static void stopped(struct cmd_restore *t, int err)
+{
+	bool resumes = t->r.out && !t->tar;
+
+	if (err == -EINTR)
+		cli_rescue_fail(&t->c, err, "interrupted%s", resumes ? "; '--resume' goes on" : "");
+	else
+		cli_rescue_fail(&t->c, err, "%s: stopped: %s%s", t->c.target ?: t->r.c->name,
+				strerror(-bch_err_class(err)),
+				resumes ? "; '--resume' goes on" : "");
+}
+
 static int restore(struct cmd_restore *t)
 {
 	struct restore *r = &t->r;
@@ -333,10 +422,11 @@ static int restore(struct cmd_restore *t)
 
 	if (cli_rescue_open(&t->c, &r->c, "restore"))
 		return EXIT_FAIL;
-	ret = bch_fs_start_reading(r->c) ?: find_subvol(t, &r->subvol) ?: open_target(t);
+	ret = bch_fs_start_reading(r->c);
+	if (ret)
+		cli_rescue_fail(&t->c, ret, "%s: %s", r->c->name, bch_err_sentence(ret));
+	ret = ret ?: find_subvol(t, &r->subvol) ?: open_target(t);
 	if (ret) {
-		if (t->c.json)
-			cli_json_error("restore", ret, bch_err_sentence(ret));
 		bch_fs_close(r->c);
 		return EXIT_FAIL;
 	}
@@ -345,17 +435,15 @@ static int restore(struct cmd_restore *t)
 				   t->c.force_progress);
 	estimate(t);
 	tell_rewind(t);
+	tell_unclean(t);
 	if (t->c.json)
 		cli_rescue_json_head(&t->c, "restore", r->c->user_uuid, "dry_run",
 				     t->c.list || t->dry_run);
 	ret = restore_run(r);
 	cli_progress_end(&t->c.progress);
 	cli_rescue_flush(&t->c, 1);
-	if (ret == -EINTR)
-		cli_error(t->c.cmd, "interrupted; '--resume' goes on");
-	else if (ret)
-		cli_error(t->c.cmd, "%s: stopped: %s", t->c.target ?: r->c->name,
-			  strerror(-bch_err_class(ret)));
+	if (ret)
+		stopped(t, ret);
 	report_metadata(t);
 	status = ret || r->errors ? RESCUE_EXIT_INCOMPLETE : EXIT_OK;
 	if (t->c.json)

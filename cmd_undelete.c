@@ -227,8 +227,8 @@ static int undelete(struct cmd_undelete *t)
 	cli_progress_end(&t->r.progress);
 	cli_rescue_flush(&t->r, 1);
 	if (ret)
-		cli_error(t->r.cmd, "%s: stopped: %s", t->r.target ?: u->d.c->name,
-			  strerror(-bch_err_class(ret)));
+		cli_rescue_fail(&t->r, ret, "%s: stopped: %s", t->r.target ?: u->d.c->name,
+				strerror(-bch_err_class(ret)));
 	amiss = report_gathering(t) || ret || u->refused;
 	if (!t->r.list)
 		amiss |= u->nr[BCH_UNDELETE_unverified] || u->nr[BCH_UNDELETE_partial] ||

@@ -107,5 +107,7 @@ void cli_prt_path(struct printbuf *out, const char *path, size_t len);
 
 /* First error document of --json (spec 09 section 17). */
 void cli_json_error(const char *schema, int err, const char *message);
+/* The member "error" of a document that has begun. */
+void cli_json_error_object(struct json *j, int err, const char *message);
 
 #endif

@@ -78,6 +78,15 @@ void cli_flush(struct printbuf *out)
 	printbuf_reset(out);
 }
 
+void cli_json_error_object(struct json *j, int err, const char *text)
+{
+	json_object_begin(j, "error");
+	json_str(j, "id", bch_err_str(err));
+	json_u64(j, "errno", -bch_err_class(err));
+	json_str(j, "message", text);
+	json_object_end(j);
+}
+
 void cli_json_error(const char *schema, int err, const char *text)
 {
 	struct printbuf out = PRINTBUF;
@@ -86,11 +95,7 @@ void cli_json_error(const char *schema, int err, const char *text)
 	json_object_begin(&j, NULL);
 	json_fmt(&j, "schema", "bcachefs/%s/1", schema);
 	json_str(&j, "tool_version", BCACHEFS_VERSION);
-	json_object_begin(&j, "error");
-	json_str(&j, "id", bch_err_str(err));
-	json_u64(&j, "errno", -bch_err_class(err));
-	json_str(&j, "message", text);
-	json_object_end(&j);
+	cli_json_error_object(&j, err, text);
 	json_object_end(&j);
 	prt_newline(&out);
 	cli_flush(&out);

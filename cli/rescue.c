@@ -1,8 +1,10 @@
 /* What restore and undelete share (cli/rescue.h). */
+#include <linux/err.h>
 #include <linux/kernel.h>
 #include <linux/string.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 #include "cli/rescue.h"
@@ -41,6 +43,10 @@ void cli_rescue_init(struct cli_rescue *r, const struct cli_cmd *cmd)
 
 void cli_rescue_exit(struct cli_rescue *r)
 {
+	darray_for_each(r->troubles, text)
+		free(*text);
+	darray_exit(&r->troubles);
+	free(r->err_text);
 	darray_exit(&r->wanted);
 	cli_paths_exit(&r->devices);
 	printbuf_exit(&r->out);
@@ -136,10 +142,53 @@ struct tree_out *cli_rescue_target(struct cli_rescue *r, unsigned keep, enum tre
 	struct printbuf err = PRINTBUF;
 	struct tree_out *out = tree_dir_open(r->target, keep, exists, &err);
 
-	if (!out)
-		cli_error(r->cmd, "%s", err.pos ? printbuf_str(&err) : "out of memory");
+	if (IS_ERR(out)) {
+		cli_rescue_fail(r, PTR_ERR(out), "%s",
+				err.pos ? printbuf_str(&err) : "out of memory");
+		out = NULL;
+	}
 	printbuf_exit(&err);
 	return out;
+}
+
+/* ---- What goes wrong ---- */
+
+static char *sentence(struct cli_rescue *r, const char *fmt, va_list args)
+{
+	char *s;
+
+	cli_rescue_flush(r, 1);
+	cli_progress_clear(&r->progress);
+	if (vasprintf(&s, fmt, args) < 0)
+		cli_die(r->cmd, "out of memory");
+	cli_error(r->cmd, "%s", s);
+	return s;
+}
+
+int cli_rescue_fail(struct cli_rescue *r, int err, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	free(r->err_text);
+	r->err_text = sentence(r, fmt, args);
+	va_end(args);
+	r->err = err;
+	if (r->json && !r->json_begun)
+		cli_json_error(r->cmd->name, err, r->err_text);
+	return err;
+}
+
+void cli_rescue_trouble(struct cli_rescue *r, const char *fmt, ...)
+{
+	va_list args;
+	char *s;
+
+	va_start(args, fmt);
+	s = sentence(r, fmt, args);
+	va_end(args);
+	if (darray_push(&r->troubles, s))
+		cli_die(r->cmd, "out of memory");
 }
 
 /* ---- Output ---- */
@@ -165,6 +214,7 @@ void cli_rescue_json_head(struct cli_rescue *r, const char *name, const u8 uuid[
 {
 	struct json *j = &r->j;
 
+	r->json_begun = true;
 	json_object_begin(j, NULL);
 	json_fmt(j, "schema", "bcachefs/%s/1", name);
 	json_str(j, "tool_version", BCACHEFS_VERSION);
@@ -175,6 +225,12 @@ void cli_rescue_json_head(struct cli_rescue *r, const char *name, const u8 uuid[
 
 void cli_rescue_json_tail(struct cli_rescue *r, int status)
 {
+	json_array_begin(&r->j, "errors");
+	darray_for_each(r->troubles, text)
+		cli_rescue_json_error(r, 0, 0, *text);
+	json_array_end(&r->j);
+	if (r->err)
+		cli_json_error_object(&r->j, r->err, r->err_text);
 	json_u64(&r->j, "exit_status", status);
 	json_object_end(&r->j);
 	prt_newline(&r->out);

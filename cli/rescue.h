@@ -19,10 +19,14 @@ struct cli_rescue {
 	struct bch_open_args open;
 	DARRAY(const char *) wanted; /* paths */
 	const char *target;	     /* the last operand; NULL: none */
+	bool json_begun;
 	bool list, overwrite, json, quiet, verbose, force_progress;
 	struct cli_progress progress;
 	struct printbuf out;
 	struct json j;
+	DARRAY(char *) troubles; /* sentences that no single file can be blamed for */
+	int err;		 /* what ended the run early, or 0 */
+	char *err_text;
 };
 
 /* Options that both have, behind their own ones: label + RESCUE_OPT_* is the index. */
@@ -74,6 +78,14 @@ int cli_rescue_open(struct cli_rescue *r, struct bch_fs **c, const char *name);
 
 /* TREE_KEEP_* that were asked for, or with none all that this user may recreate. */
 unsigned cli_rescue_keep(unsigned asked);
+
+/*
+ * The run cannot begin, or ends early: a sentence on standard error, and with --json as the
+ * document, or in the one that has begun. Returns @err.
+ */
+int cli_rescue_fail(struct cli_rescue *r, int err, const char *fmt, ...) __printf(3, 4);
+/* Something is amiss that no single file can be blamed for: the same, but the run goes on. */
+void cli_rescue_trouble(struct cli_rescue *r, const char *fmt, ...) __printf(2, 3);
 
 /* The directory to copy to. NULL: a message was printed. */
 struct tree_out *cli_rescue_target(struct cli_rescue *r, unsigned keep, enum tree_exists exists);

@@ -29,9 +29,8 @@
 #define LOST_FOUND  "lost+found"
 
 const char *const restore_quality_names[] = {
-	[RESTORE_intact] = "intact",
-	[RESTORE_partial] = "partial",
-	[RESTORE_lost] = "lost",
+	[RESTORE_intact] = "intact",   [RESTORE_unverified] = "unverified",
+	[RESTORE_partial] = "partial", [RESTORE_lost] = "lost",
 	[RESTORE_present] = "present",
 };
 
@@ -43,6 +42,7 @@ struct restore_link {
 	char *name;
 	bool made;
 	u8 quality; /* enum restore_quality */
+	u64 unchecked;
 };
 
 struct restore_state {
@@ -418,7 +418,9 @@ static u8 quality_of(const struct restore_job *job)
 		return RESTORE_present;
 	if (job->err || (job->bytes_lost && job->bytes_lost >= job->meta.size))
 		return RESTORE_lost;
-	return job->lost.nr || job->meta.notes.pos ? RESTORE_partial : RESTORE_intact;
+	if (job->lost.nr || job->meta.notes.pos)
+		return RESTORE_partial;
+	return job->bytes_unchecked ? RESTORE_unverified : RESTORE_intact;
 }
 
 /* What is amiss with a file holds for all of its names. */
@@ -431,6 +433,7 @@ static void note_first(struct restore_job *job)
 		tree_note(&job->meta, "the same file as /%s, which is not whole",
 			  printbuf_str(&path));
 	}
+	job->bytes_unchecked = job->first->unchecked;
 	printbuf_exit(&path);
 }
 
@@ -448,6 +451,10 @@ static void count(struct restore *r, const struct restore_job *job, const struct
 		r->files += made;
 	if (__builtin_add_overflow(r->bytes, obj->restored, &r->bytes))
 		r->bytes = U64_MAX;
+	if (obj->unchecked && !obj->is_link) {
+		r->unchecked_files++;
+		r->unchecked += obj->unchecked;
+	}
 }
 
 static void job_report(struct restore_job *job)
@@ -476,10 +483,14 @@ static void job_report(struct restore_job *job)
 	if (obj.is_link)
 		note_first(job);
 	obj.quality = quality_of(job);
-	if (job->first && !obj.is_link)
+	if (job->first && !obj.is_link) {
 		job->first->quality = obj.quality;
+		job->first->unchecked = job->bytes_unchecked;
+	}
 	if (job->kind == RESTORE_JOB_file && obj.quality < RESTORE_lost)
 		obj.restored = job->meta.size - min(job->bytes_lost, job->meta.size);
+	if (obj.quality < RESTORE_lost)
+		obj.unchecked = min(job->bytes_unchecked, job->meta.size);
 	if (job->kind == RESTORE_JOB_enter) {
 		if (r->entered)
 			r->entered(r, &obj);

@@ -12,9 +12,10 @@
 
 enum restore_quality {
 	RESTORE_intact,
-	RESTORE_partial, /* some of the data, or of the attributes, or entries are missing */
-	RESTORE_lost,	 /* nothing came out */
-	RESTORE_present, /* was there already */
+	RESTORE_unverified, /* all came out, but some of the data has no checksum */
+	RESTORE_partial,    /* some of the data, or of the attributes, or entries are missing */
+	RESTORE_lost,	    /* nothing came out */
+	RESTORE_present,    /* was there already */
 };
 
 extern const char *const restore_quality_names[];
@@ -35,6 +36,7 @@ struct restore_obj {
 	bool is_link;			 /* a further name of a file */
 	u8 quality;			 /* enum restore_quality */
 	u64 restored;			 /* bytes of meta->size */
+	u64 unchecked;			 /* bytes of these without a checksum */
 	const struct restore_lost *lost; /* ascending */
 	size_t nr_lost;
 };
@@ -69,6 +71,7 @@ struct restore {
 
 	/* Results: */
 	u64 files, dirs, bytes, errors; /* files: all that are no directories; objects amiss */
+	u64 unchecked_files, unchecked; /* files with bytes without a checksum; these bytes */
 	u64 done;			/* bytes read so far, from any thread */
 	u64 paths_found;		/* bits */
 	int err;			/* what ended it early */

@@ -227,6 +227,21 @@ static int clone_shared(struct copy *c)
 	return ret;
 }
 
+/* Data without a checksum is counted, be it read or cloned. */
+static int count_unchecked(struct copy *c, const struct bch_map_range *n)
+{
+	u64 bytes = n->unchecked ? n->end - n->start : 0;
+	int ret = 0;
+
+	if (n->type != BCH_MAP_data)
+		return 0;
+	if (n->shared)
+		ret = bch_map_shared_unchecked(c->job->r->c, n->shared_at, n->end - n->start,
+					       &bytes);
+	c->job->bytes_unchecked += bytes;
+	return ret;
+}
+
 /* The next range with data: c->next. 1: there is none. */
 static int next_data(struct copy *c)
 {
@@ -241,11 +256,15 @@ static int next_data(struct copy *c)
 		if (c->next.type == BCH_MAP_unreadable)
 			restore_file_lost(c->job, c->next.start, c->next.end,
 					  "its extents cannot be read");
-		if (c->next.shared)
+		if (c->next.shared) {
 			restore_damage_shared(c->job, c->next.shared_at,
 					      c->next.end - c->next.start);
-		if (c->next.shared && c->job->file && c->job->r->shares) {
 			bch_iter_unlock(&c->map.iter);
+		}
+		ret = count_unchecked(c, &c->next);
+		if (ret)
+			return ret;
+		if (c->next.shared && c->job->file && c->job->r->shares) {
 			ret = clone_shared(c);
 			if (ret)
 				return ret;

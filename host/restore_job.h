@@ -52,6 +52,7 @@ struct restore_job {
 	/* Of files: */
 	DARRAY(struct restore_lost) lost;
 	u64 bytes_lost;
+	u64 bytes_unchecked;		   /* of data without a checksum, readable or not */
 	u8 shared_damage;		   /* enum btree_damage: of extents that it shares */
 	struct tree_file *file;		   /* while it is written */
 	struct restore_share_file *shares; /* what others may clone from it, or NULL */

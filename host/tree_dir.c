@@ -470,16 +470,19 @@ struct tree_out *tree_dir_open(const char *path, unsigned keep, enum tree_exists
 {
 	struct to_dir *d = kzalloc(sizeof(*d), GFP_KERNEL);
 
+	int ret;
+
 	if (!d)
-		return NULL;
+		return ERR_PTR(-ENOMEM);
 	d->t = (struct tree_out){.ops = &to_dir_ops, .keep = keep, .exists = exists};
 	d->top = -1;
 	if (!mkdir(path, 0700) || errno == EEXIST)
 		d->top = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (d->top < 0) {
+		ret = -errno;
 		prt_printf(err, "%s: %s", path, strerror(errno));
 		kfree(d);
-		return NULL;
+		return ERR_PTR(ret);
 	}
 	if (exists == TREE_EXISTS_error && !is_empty(d->top)) {
 		prt_printf(err,
@@ -487,7 +490,7 @@ struct tree_out *tree_dir_open(const char *path, unsigned keep, enum tree_exists
 			   "'--overwrite' replaces what is there",
 			   path);
 		to_dir_free(&d->t);
-		return NULL;
+		return ERR_PTR(-ENOTEMPTY);
 	}
 	umask(0);
 	allow_many_files();

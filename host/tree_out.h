@@ -122,7 +122,7 @@ struct tree_out {
 
 /*
  * Below directory @path, which is made if it is not there, and nowhere else: no symlink is
- * followed. NULL after a sentence in @err.
+ * followed. ERR_PTR after a sentence in @err.
  */
 struct tree_out *tree_dir_open(const char *path, unsigned keep, enum tree_exists exists,
 			       struct printbuf *err);

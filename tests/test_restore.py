@@ -14,15 +14,17 @@ import pytest
 
 import manifest
 import superblock
-from imagesets import HERE, SETS, copy_sparse, data_blocks, data_hash
+from imagesets import HERE, SETS, copy_sparse, data_blocks, data_hash, have
 from mounts import recorded, secret, tree
+from wreck import Wreck
 
 # Inode numbers and what follows from the target's own layout; ctime cannot be set.
 NOT_HELD = {"ino", "ctime", "blocks"}
 NOT_HELD_OF_DIRS = {"size", "nlink"}
 JOURNAL_V2 = 9  # superblock section
 SEEDS = int(os.environ.get("RESTORE_SEEDS", "40"))
-DAMAGED = [n for n in ("basic", "multi3", "reflink", "comp", "enc", "unclean1", "n28", "n39", "degraded", "ec4", "snap")
+DAMAGED = [n for n in ("basic", "multi3", "reflink", "comp", "enc", "unclean1", "n28", "n39", "degraded", "ec4", "snap",
+                         "unclean2", "n39un")
            if n in SETS]
 
 with_manifest = [pytest.param(s, id=s.name) for s in SETS.values() if s.has("manifest.jsonl")]
@@ -410,6 +412,30 @@ def test_what_cannot_be_read(bcachefs, copies, reference, tmp, option):
     assert re.search(r"^restored 1 files", again.out, re.M)
 
 
+def test_data_without_checksums_is_never_called_verified(bcachefs, copies, tmp):
+    """Counted where all is well; a line a file as soon as anything is amiss."""
+    image_set = SETS["nocsum"]
+    paths = copies(image_set)
+    r, target = restored(bcachefs, image_set, paths, tmp)
+    m = re.search(r"^(\d+) files have (\d+) bytes without a checksum: nothing verifies them\nrestored ", r.out, re.M)
+    assert m and "unverified" not in r.err and int(m[1]) > 3, f"{r!r}"
+    document = json.loads(bcachefs.run("restore", "--json", "-n", *paths, status=0).out)
+    entries = [e for e in document["files"] if e["quality"] == "unverified"]
+    assert len(entries) == int(m[1]) == document["totals"]["unverified_files"]
+    assert sum(e["unverified_bytes"] for e in entries) == int(m[2]) == document["totals"]["unverified_bytes"]
+    for path, f in recorded(image_set).items():
+        if f["type"] == "file" and f["size"] > 4096 and f["nlink"] == 1 and f["blocks"]:
+            assert path in {path_of(e) for e in entries}, path
+    wreck = Wreck(bcachefs, image_set, paths, tmp)
+    wreck.root("subvolumes")
+    r = wreck.run("restore", "--json", "--scan", target=os.path.join(tmp, "damaged"))
+    lines = re.findall(r"^/.*?(\d+) bytes have no checksum: unverified$", r.err, re.M)
+    document = json.loads(r.out)
+    assert sum(map(int, lines)) == document["totals"]["unverified_bytes"] == int(m[2]), f"{r!r}"
+    for e in document["files"]:
+        assert e["quality"] != "intact" if "unverified_bytes" in e else e["quality"] != "unverified"
+
+
 _references = {}
 
 
@@ -446,8 +472,8 @@ def check_damaged(r, target, image_set, originals):
     """Everything is equal to the manifest or named; the names."""
     document = json.loads(r.out)
     entries = {path_of(e): e for e in document["files"]}
-    named = {p for p, e in entries.items() if e["quality"] != "intact"}
-    everything = "faults: what was changed last" in r.err and image_set.unclean or " is damaged (" in r.err
+    named = {p for p, e in entries.items() if e["quality"] not in ("intact", "unverified")}
+    everything = "what was changed last" in r.err and image_set.unclean or " is damaged (" in r.err
     found, expected = tree(target), recorded(image_set)
     for path in sorted(found.keys() | expected.keys()):
         if everything or is_named(path, named) and (path not in found or path not in expected):
@@ -457,8 +483,9 @@ def check_damaged(r, target, image_set, originals):
         assert path in expected, f"{path} was not there: {r!r}"
         assert path in found, f"{path} is missing, and nothing says so: {r!r}"
         e = entries[path]
-        if e["quality"] == "intact":
-            wrong = difference({path: found[path]}, {path: expected[path]}, without=["nlink"])
+        if e["quality"] in ("intact", "unverified"):
+            unknown = ["sha256", "blocks"] if e["quality"] == "unverified" else []
+            wrong = difference({path: found[path]}, {path: expected[path]}, without=["nlink", *unknown])
             assert not wrong, f"{wrong}: {r!r}"
         elif found[path]["type"] == "file" and originals and all("offset" in x for x in e["errors"]):
             holes = [(int(x["offset"]), int(x["offset"]) + int(x["length"])) for x in e["errors"]]
@@ -520,6 +547,96 @@ def is_journal(path, offset):
     return False
 
 
+def journal_seq(r):
+    """The number of the journal entry whose state came out, as the document says."""
+    return json.loads(r.out)["journal"]["seq"]
+
+
+def check_older(bcachefs, r, target, image_set, intact, tmp):
+    """
+    The newest journal entries are gone, and which one came out as the newest is told: then the files are those of the
+    intact filesystem after that entry.
+    """
+    then = bcachefs.run("restore", "--json", "--at-seq", journal_seq(r), *secret(image_set, tmp), *intact,
+                        os.path.join(tmp, "then"))
+    found, expected = tree(target), tree(os.path.join(tmp, "then"))
+    named = {path_of(e) for x in (r, then) for e in json.loads(x.out)["files"] if e["quality"] != "intact"}
+    for path in sorted(found.keys() | expected.keys()):
+        if not is_named(path, named) and path + ".missing-inode" not in named:
+            assert path in found and path in expected, f"{path}: {r!r}"
+            wrong = difference({path: found[path]}, {path: expected[path]}, without=["nlink"])
+            assert not wrong, f"{wrong}: {r!r}"
+
+
+WRITTEN = re.compile(r"^(?:blacklisted )?journal entry +(\d+)$(?:\n\*? .*)*?\n\*?  flush +(\d)$(?:\n\*? .*)*?"
+                     r"\n\*?  written at +(.*)$", re.M)
+
+
+def newest_entries(bcachefs, image_set, paths, tmp):
+    """
+    Of the newest journal entry first: [(seq, is it a flush one, [(path, offset of each copy, bytes)])]; those that never
+    counted left out.
+    """
+    slots = {}
+    for path in paths:
+        with open(path, "rb") as f:
+            f.seek(superblock.FIRST_SECTOR * 512 + 122)
+            slots[f.read(1)[0]] = path
+    text = bcachefs.run("list_journal", "-a", *secret(image_set, tmp), *paths).out
+    out = []
+    for seq, flush, places in WRITTEN.findall(text):
+        copies = []
+        for dev, sector in re.findall(r"(\d+):\d+:\d+ \(sector (\d+)\)", places):
+            offset = int(sector) * 512
+            with open(slots[int(dev)], "rb") as f:
+                f.seek(offset + 40)
+                copies.append((slots[int(dev)], offset, 56 + 8 * struct.unpack("<I", f.read(4))[0]))
+        out.append((int(seq), flush == "1", copies))
+    newest = max(i for i, e in enumerate(out) if e[1])
+    return out[newest::-1]
+
+
+def write_at(path, offset, data):
+    with open(path, "r+b") as f:
+        f.seek(offset)
+        f.write(data)
+
+
+def lose(how, path, offset, size):
+    """Destroy a journal entry: its first block, or all of it, or its magic."""
+    with open(path, "rb") as f:
+        f.seek(offset)
+        head = bytearray(f.read(4096))
+    head[18] ^= 1
+    write_at(path, offset, {"head": bytes(4096), "garbage": random.Random(1).randbytes(4096), "magic": bytes(head),
+                            "all": bytes((size + 4095) // 4096 * 4096)}[how])
+
+
+@pytest.mark.parametrize("how", ["head", "garbage", "magic", "all"])
+@pytest.mark.parametrize("nr", [1, 2])
+@pytest.mark.parametrize("image_set", have("unclean1", "unclean2", "n39un", "n39enc", "tomb"))
+def test_lost_end_of_the_journal(bcachefs, images, copies, tmp, image_set, nr, how):
+    """The newest entries are overwritten: told where anything tells, and what comes out is the state that is told."""
+    paths = copies(image_set)
+    entries = newest_entries(bcachefs, image_set, paths, tmp)
+    for *_, places in entries[:nr]:
+        for place in places:
+            lose(how, *place)
+    expected = next(seq for seq, flush, _ in entries[nr:] if flush)
+    target = os.path.join(tmp, "out")
+    r = bcachefs.run("restore", "--json", *secret(image_set, tmp), *paths, target)
+    if not image_set.unclean:  # the superblock has it all
+        assert r.status == 0 and journal_seq(r) == entries[0][0], f"{r!r}"
+        assert not difference(tree(target), recorded(image_set))
+        return
+    assert journal_seq(r) == expected, f"{r!r}"
+    # Nothing is left of a last entry, or was never behind it, that was overwritten as a whole.
+    silent = how == "all" and image_set.name == "unclean1"
+    assert silent or "are lost: what was changed last" in r.err and r.status == 4, f"{r!r}"
+    assert re.search(rf"was not shut down cleanly: .* journal seq {expected} of ", r.err), f"{r!r}"
+    check_older(bcachefs, r, target, image_set, images(image_set), tmp)
+
+
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_damage_is_named(bcachefs, images, reference, tmp, seed):
     rng = random.Random(seed)
@@ -536,7 +653,13 @@ def test_damage_is_named(bcachefs, images, reference, tmp, seed):
         assert "bcachefs restore: " in r.err, f"{r!r}"
         return
     if image_set.unclean and any(is_journal(*where) for where in damaged):
-        return  # the newest entries may be gone without a trace: an earlier state, no damage
+        newest = newest_entries(bcachefs, image_set, images(image_set), tmp)[0][0]
+        if not 0 < journal_seq(r) < newest:
+            pass
+        elif "what was changed last" in r.err:
+            return
+        else:  # gone without a trace
+            return check_older(bcachefs, r, target, image_set, images(image_set), tmp)
     check_damaged(r, target, image_set, reference(image_set))
 
 

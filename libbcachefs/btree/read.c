@@ -213,6 +213,18 @@ static void node_read_exit(struct node_read *r)
 	darray_exit(&r->sets);
 }
 
+static void note_seq(struct bch_fs *c, u64 seq)
+{
+	u64 *newest = &c->btree->newest_seq, old = __atomic_load_n(newest, __ATOMIC_RELAXED);
+	bool (*is_blacklisted)(const struct bch_fs *c, u64 seq) = c->btree->ops.seq_is_blacklisted;
+
+	if (seq <= old || (is_blacklisted && is_blacklisted(c, seq)))
+		return;
+	while (seq > old && !__atomic_compare_exchange_n(newest, &old, seq, true, __ATOMIC_RELAXED,
+							 __ATOMIC_RELAXED))
+		;
+}
+
 static int node_read_decode(struct node_read *r)
 {
 	int ret = bch_node_assemble(r);
@@ -223,6 +235,7 @@ static int node_read_decode(struct node_read *r)
 	if (ret)
 		return ret;
 	r->b->journal_seq = r->journal_seq;
+	note_seq(r->c, r->journal_seq);
 	if (r->degraded || !r->ptr_sectors)
 		set_bit(BTREE_NODE_need_rewrite, &r->b->flags);
 	return 0;

@@ -56,6 +56,7 @@ struct bch_btree_state {
 	struct bch_btree_ops ops;
 	struct mutex finding_lock;
 	u64 nr_findings; /* of those that c->nr_errors counts */
+	u64 newest_seq;	 /* journal_seq of the newest bset read that counts; atomic */
 	u64 lost_data;	 /* bits: btrees with nodes that could not be read */
 	struct mutex damage_lock;
 	struct btree_damages *damage[BTREE_ID_NR_MAX]; /* NULL: none known */

@@ -34,6 +34,8 @@ static void extent_range(struct bch_fs *c, struct bkey_view k, struct bch_map_ra
 			r->type = BCH_MAP_hole;
 		if (!extent_crc_is_encoded(&p.crc))
 			r->whole = false;
+		if (!p.crc.csum_type && !p.cached)
+			r->unchecked = true;
 	}
 }
 
@@ -105,6 +107,30 @@ int bch_map_next(struct bch_map *m, u64 end, struct bch_map_range *r)
 	r->end = min(max(r->end, round_down(r->start, 512ULL) + 512), end);
 	m->at = r->end;
 	return ret;
+}
+
+int bch_map_shared_unchecked(struct bch_fs *c, u64 at, u64 len, u64 *bytes)
+{
+	u64 first = at >> 9, last = first + DIV_ROUND_UP(len, 512ULL), sectors = 0;
+	struct bch_map_range r;
+	struct btree_iter iter;
+	struct bkey_view k;
+	int ret;
+
+	bch_iter_init(&iter, c, BTREE_ID_reflink, POS(0, first), 0);
+	for (ret = bch_iter_peek(&iter, &k); !ret && k.k; ret = bch_iter_next(&iter, &k)) {
+		if (k.k->p.inode || bkey_start_offset(k.k) >= last)
+			break;
+		r = (struct bch_map_range){};
+		if (k.k->type == KEY_TYPE_reflink_v)
+			extent_range(c, k, &r);
+		if (r.unchecked && r.type == BCH_MAP_data)
+			sectors += min(k.k->p.offset, last) - max(bkey_start_offset(k.k), first);
+	}
+	bch_iter_exit(&iter);
+	*bytes = min(sectors << 9, len);
+	/* What cannot be read will be told. */
+	return ret == -BCH_ERR_btree_node_read_error ? 0 : ret;
 }
 
 int bch_map_data_end(struct bch_fs *c, u64 inum, u32 snapshot, u64 *end)

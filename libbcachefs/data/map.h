@@ -16,10 +16,11 @@ enum bch_map_type {
 /* Bytes [start, end) of a file. */
 struct bch_map_range {
 	u64 start, end;
-	u8 type;       /* enum bch_map_type */
-	bool whole;    /* data: is checked, so only readable, as a whole */
-	bool shared;   /* data: of an indirect extent, */
-	u64 shared_at; /* ... in the reflink btree from this byte on */
+	u8 type;	/* enum bch_map_type */
+	bool whole;	/* data: is checked, so only readable, as a whole */
+	bool unchecked; /* data: a copy has no checksum (of shared data: see below) */
+	bool shared;	/* data: of an indirect extent, */
+	u64 shared_at;	/* ... in the reflink btree from this byte on */
 };
 
 struct bch_map {
@@ -35,6 +36,11 @@ void bch_map_exit(struct bch_map *m);
  * one extent, but a hole reaches to the next one. 0 or a negative error (not of unreadable nodes).
  */
 int bch_map_next(struct bch_map *m, u64 end, struct bch_map_range *r);
+/*
+ * Of @len bytes of the reflink btree from @at on: *@bytes that have a copy without a checksum. 0 or
+ * a negative error.
+ */
+int bch_map_shared_unchecked(struct bch_fs *c, u64 at, u64 len, u64 *bytes);
 /* Byte behind the last extent of the file; 0: it has none. Unreadable nodes are skipped. */
 int bch_map_data_end(struct bch_fs *c, u64 inum, u32 snapshot, u64 *end);
 

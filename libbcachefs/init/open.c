@@ -217,6 +217,7 @@ static int journal_recover(struct bch_fs *c, const struct bch_open_args *args, b
 		.read_all =
 			args->read_entire_journal || args->rewind || (args->salvage && args->scan),
 		.no_overlay = args->no_journal,
+		.salvage = args->salvage,
 	};
 	int ret = bch_journal_recover_ro(c, &recover);
 

@@ -79,6 +79,8 @@ struct bch_journal {
 	u64 nr_bad;		       /* blocks with a wrong checksum, or a torn end */
 	u64 nr_lost;		       /* entries that should be replayed, but are missing or bad */
 	u64 oldest_seq;		       /* of all entries found, kept or not */
+	u64 newest_time;	       /* of replay_last: seconds, 0: not known */
+	bool end_is_lost;	       /* there were entries behind replay_last: journal/tail.h */
 
 	/* From the newest entry, or the clean section. */
 	u64 key_version;

@@ -558,8 +558,24 @@ static int rings_init(struct bch_fs *c)
 	return 0;
 }
 
+/* Look behind holes, too, for entries from @first to @last, and choose again. */
+static int scan_behind_holes(struct bch_fs *c, struct journal_scan *s, u64 first, u64 last)
+{
+	struct bch_journal *j = c->journal;
+	int ret;
+
+	s->behind_holes = true;
+	s->first = first;
+	s->last = last;
+	ret = entries_give_back(j, s) ?: journal_scan_run(s);
+	if (ret)
+		return ret;
+	entries_take(j, s);
+	return choose(j);
+}
+
 /* Choose; where entries are missing, look behind holes for them and choose again. */
-static int scan_and_choose(struct bch_fs *c, struct journal_scan *s)
+static int scan_and_choose(struct bch_fs *c, struct journal_scan *s, bool salvage)
 {
 	struct bch_journal *j = c->journal;
 	int ret = journal_scan_run(s);
@@ -568,17 +584,14 @@ static int scan_and_choose(struct bch_fs *c, struct journal_scan *s)
 		return ret;
 	entries_take(j, s);
 	ret = choose(j);
+	if (salvage && (!ret || ret == -BCH_ERR_journal_read_empty)) {
+		s->near_end = true;
+		ret = scan_behind_holes(c, s, j->start_seq, j->start_seq + JOURNAL_SEQ_SPAN);
+		s->near_end = false;
+	}
 	if (ret || !missing(c, false))
 		return ret;
-
-	s->behind_holes = true;
-	s->first = j->replay_first;
-	s->last = j->replay_last;
-	ret = entries_give_back(j, s) ?: journal_scan_run(s);
-	if (ret)
-		return ret;
-	entries_take(j, s);
-	return choose(j);
+	return scan_behind_holes(c, s, j->replay_first, j->replay_last);
 }
 
 int bch_journal_read(struct bch_fs *c, unsigned flags, u64 memory)
@@ -596,7 +609,7 @@ int bch_journal_read(struct bch_fs *c, unsigned flags, u64 memory)
 		      rings_init(c)		    ?:
 		      devs_to_scan(c, &s, flags & JOURNAL_READ_ALL_DEVS);
 	if (!ret)
-		ret = scan_and_choose(c, &s);
+		ret = scan_and_choose(c, &s, flags & JOURNAL_READ_SALVAGE);
 	journal_scan_exit(&s);
 	if (ret && ret != -BCH_ERR_journal_read_empty)
 		return ret;

@@ -7,6 +7,8 @@
 enum bch_journal_read_flags {
 	JOURNAL_READ_ALL = 1U << 0,	 /* keep also entries that are no longer dirty */
 	JOURNAL_READ_ALL_DEVS = 1U << 1, /* also members that should have no entries (fsck) */
+	/* Look behind holes for entries newer than those found; journal/tail.h looks further. */
+	JOURNAL_READ_SALVAGE = 1U << 2,
 };
 
 /*

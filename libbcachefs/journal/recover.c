@@ -12,6 +12,7 @@
 #include "format/versions.h"
 #include "journal/clean.h"
 #include "journal/read.h"
+#include "journal/tail.h"
 #include "sb/super.h"
 
 /* Entries that may have been in flight at a crash, of which nothing is on disk. */
@@ -120,11 +121,16 @@ int bch_journal_recover_ro(struct bch_fs *c, const struct bch_journal_recover_ar
 
 	if (c->clean && !args->journal_only)
 		return recover_clean(c);
-	ret = bch_journal_read(c, args->read_all ? JOURNAL_READ_ALL : 0, args->memory);
+	ret = bch_journal_read(c,
+			       (args->read_all ? JOURNAL_READ_ALL : 0) |
+				       (args->salvage ? JOURNAL_READ_SALVAGE : 0),
+			       args->memory);
 	if (ret == -BCH_ERR_journal_read_empty) {
 		tell_empty(c);
 		ret = args->journal_only ? 0 : ret;
 	}
+	if (!ret && args->salvage)
+		ret = bch_journal_tail_check(c);
 	if (ret || args->journal_only)
 		return ret;
 	return entries_take(c, !args->no_overlay) ?: blacklist_unflushed(c);

@@ -10,6 +10,7 @@ struct bch_journal_recover_args {
 	bool journal_only; /* read the journal, clean or not, empty or not, and take nothing */
 	bool read_all;	   /* keep also entries that are no longer dirty */
 	bool no_overlay;   /* roots of the newest entry, but not the keys */
+	bool salvage;	   /* look further for entries: journal/tail.h */
 	u64 memory;	   /* bytes of entries to keep in memory, 0: default */
 };
 

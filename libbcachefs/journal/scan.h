@@ -5,6 +5,7 @@
 #include <linux/mutex.h>
 
 #include "journal/journal.h"
+#include "sb/csum.h"
 
 /* A line for the user, and its place in the order that does not depend on the threads. */
 struct scan_message {
@@ -20,6 +21,7 @@ struct journal_scan {
 	/* Look behind blocks that are no entry, for good entries in [first, last] only. */
 	bool behind_holes;
 	u64 first, last;
+	bool near_end; /* with behind_holes: only buckets that may follow the newest entry */
 
 	struct mutex lock; /* of all that follows */
 	DARRAY(struct bch_dev *) devs;
@@ -48,6 +50,8 @@ void journal_scan_exit(struct journal_scan *s);
 
 void journal_entry_free(struct journal_entry *e);
 
+/* The nonce of the entry @seq. */
+struct bch_nonce journal_jset_nonce(u64 seq);
 /* Does the checksum match? Decrypts in place in any case. @got: what was computed. */
 bool journal_jset_decrypt(const struct bch_fs *c, struct jset *j, struct bch_csum *got);
 /* The reverse, of an entry that was decrypted with success: encrypt in place, set the checksum. */

@@ -34,6 +34,11 @@ int bch_members_v1_update(struct bch_sb_handle *h);
 struct bch_member_info bch_member_info_get(const struct bch_sb *sb, unsigned idx);
 /* Types of data that replicas entries name for this slot, as bits (spec 01 section 10.3). */
 u64 bch_sb_dev_has_data(const struct bch_sb *sb, unsigned idx);
+/*
+ * May there be data of this type of which no slot with @online (by slot, BCH_MAX_DEVS + 1) has a
+ * copy?
+ */
+bool bch_sb_data_may_be_missing(const struct bch_sb *sb, unsigned data_type, const bool *online);
 
 /* Note that [start, end) (sectors) holds btree nodes (spec 01 section 11.2). */
 void bch_member_bitmap_mark(struct bch_member *m, u64 start, u64 end);

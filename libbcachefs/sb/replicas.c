@@ -57,6 +57,26 @@ u64 bch_sb_dev_has_data(const struct bch_sb *sb, unsigned idx)
 	return types;
 }
 
+bool bch_sb_data_may_be_missing(const struct bch_sb *sb, unsigned data_type, const bool *online)
+{
+	const struct sb_section *s = bch_sb_section(sb, SB_SECTION_replicas) ?:
+					     bch_sb_section(sb, SB_SECTION_replicas_v0);
+	struct entry e;
+	const u8 *p;
+
+	if (!s)
+		return false;
+	for (p = entries_start(s); (p = entry_get(s, p, &e));) {
+		unsigned i = 0;
+
+		while (i < e.nr_devs && !online[e.devs[i]])
+			i++;
+		if (e.data_type == data_type && e.nr_devs && i == e.nr_devs)
+			return true;
+	}
+	return false;
+}
+
 static void type_to_text(struct printbuf *out, unsigned data_type)
 {
 	if (data_type < BCH_DATA_NR)
