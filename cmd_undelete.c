@@ -44,6 +44,8 @@ static void prt_listed(struct printbuf *out, const struct undelete_obj *obj)
 	}
 	if (obj->deleted_seq)
 		snprintf(seq, sizeof(seq), "%llu", obj->deleted_seq);
+	else if (f->deleted_until)
+		snprintf(seq, sizeof(seq), "<=%llu", f->deleted_until);
 	prt_printf(out, "%-11s %10llu %12llu ", quality, f->inum, f->u.bi_size);
 	cli_rescue_prt_time(out, obj->meta.mtime.tv_sec);
 	prt_printf(out, " %8s ", seq);
@@ -113,6 +115,8 @@ static void json_obj(struct cmd_undelete *t, const struct undelete_obj *obj)
 	json_s64(j, "mtime", obj->meta.mtime.tv_sec);
 	if (obj->deleted_seq)
 		json_u64(j, "deleted_seq", obj->deleted_seq);
+	else if (f->deleted_until)
+		json_u64(j, "deleted_until_seq", f->deleted_until);
 	json_str(j, "source", bch_undelete_source_names[f->source]);
 	json_str(j, "quality", bch_undelete_quality_names[f->quality]);
 	json_u64(j, "percent", undelete_percent(f));
@@ -359,7 +363,9 @@ const struct cli_cmd cmd_undelete = {
 		"that was removed while the file has other names is listed as kept.\n"
 		"\n"
 		"--list prints of each file its quality, inode, size, time of modification, the "
-		"journal sequence number of the deletion (or -), and path. It is intact when its "
+		"journal sequence number of the deletion, and path; <=N where the deletion is "
+		"not in the journal any more, but the btree knew of it with entry N, and - where "
+		"nothing is known. It is intact when its "
 		"state is known to be the last and a checksum vouches for all of its data; "
 		"unverified when nothing speaks against it, but some data has no checksum or there "
 		"may have been a later state; partial, with the share that can be read; or lost. "

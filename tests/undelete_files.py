@@ -318,6 +318,30 @@ def guest_many(top, small):
     os.sync()
 
 
+# ---- So many that btrees have many nodes ----
+
+CROWD = 3000
+
+
+def crowd(i):
+    return noise(f"crowd{i}", 50 + i % 400)
+
+
+def crowd_goes(i):
+    return i % 50 != 0
+
+
+def guest_crowd(top, small):
+    """Most go, so that nodes are put together to new ones, and the old ones are out of use."""
+    os.makedirs(f"{top}/crowd")
+    for i in range(CROWD):
+        write(f"{top}/crowd/{i}", crowd(i))
+    os.sync()
+    for i in filter(crowd_goes, range(CROWD)):
+        os.unlink(f"{top}/crowd/{i}")
+    os.sync()
+
+
 if __name__ == "__main__":
     {"write": guest_write, "delete": guest_delete, "snapshot": guest_snapshot, "later": guest_later,
-     "random": guest_random, "many": guest_many}[sys.argv[1]](sys.argv[2], "small" in sys.argv)
+     "random": guest_random, "many": guest_many, "crowd": guest_crowd}[sys.argv[1]](sys.argv[2], "small" in sys.argv)

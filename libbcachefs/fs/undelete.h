@@ -52,7 +52,8 @@ struct bch_undelete_file {
 	bool of_dead;	   /* went with its subvolume or snapshot */
 	bool size_guessed; /* its inode is from before data was written: from the extents */
 	struct bch_undelete_time born, unlinked, deleted;
-	u64 deleted_seq; /* 0: not known */
+	u64 deleted_seq;   /* 0: not known */
+	u64 deleted_until; /* not known: not after this one; 0: not known either */
 	struct bch_inode_unpacked u;
 
 	/* By bch_undelete_read(): bytes below the size. */

@@ -7,6 +7,7 @@
 #include <linux/slab.h>
 #include <linux/sort.h>
 #include <linux/string.h>
+#include "btree/damage.h"
 #include "btree/iter.h"
 #include "btree/old_keys.h"
 #include "format/errcode.h"
@@ -344,6 +345,28 @@ static void file_of_dead(struct bch_undelete *d, struct bch_undelete_file *f,
 		f->unlinked = death->t;
 }
 
+/*
+ * A leaf that has no such inode any more knows of its deletion, and so do its bsets: the entry up
+ * to which they have keys. Not so where the leaf is not the right one, or the journal hides the
+ * inode.
+ */
+static u64 deleted_until(struct bch_undelete *d, const struct bch_undelete_file *f)
+{
+	struct bpos pos = SPOS(0, f->inum, f->snapshot);
+	struct btree_iter iter;
+	struct bkey_view k;
+	u64 seq = 0;
+
+	if (bch_btree_damage(d->c, BTREE_ID_inodes, pos, pos) ||
+	    bch_overlay_lookup(&d->c->btree->overlay, BTREE_ID_inodes, 0, pos))
+		return 0;
+	bch_iter_init(&iter, d->c, BTREE_ID_inodes, pos, BTREE_ITER_all_snapshots);
+	if (!bch_iter_peek_slot(&iter, &k) && !bkey_is_inode(k.k->type) && iter.l[0].b)
+		seq = iter.l[0].b->journal_seq;
+	bch_iter_exit(&iter);
+	return seq;
+}
+
 /* All that is known of one file: keys [@k, @end) of it, of which @last is its latest state. */
 static int file_add(struct bch_undelete *d, const struct undelete_key *k,
 		    const struct undelete_key *end, const struct undelete_key *last)
@@ -379,6 +402,8 @@ static int file_add(struct bch_undelete *d, const struct undelete_key *k,
 					undelete_is_dead(d, f.snapshot)))
 		file_of_dead(d, &f, death);
 	f.view = file_view(d, &f);
+	if (!f.deleted_seq)
+		f.deleted_until = deleted_until(d, &f);
 	return darray_push(&d->files, f);
 }
 
@@ -670,6 +695,14 @@ static int second_pass(struct bch_undelete *d)
 	return ret;
 }
 
+/* In bytes; of inline data to the word. */
+static u64 data_end(const struct bkey_i *k)
+{
+	return k->k.type == KEY_TYPE_inline_data ?
+		       (bkey_start_offset(&k->k) << 9) + bkey_val_bytes(&k->k) :
+		       k->k.p.offset << 9;
+}
+
 /* The inode is from before anything was written: its extents tell how much it was, about. */
 static void guess_size(struct bch_undelete *d, struct bch_undelete_file *f)
 {
@@ -679,10 +712,10 @@ static void guess_size(struct bch_undelete *d, struct bch_undelete_file *f)
 		return;
 	f->size_guessed = true;
 	for_each_undelete_key(d, UNDELETE_extents, f->inum, k)
-		if (k->k->k.p.snapshot == f->snapshot && k->k->k.size)
-			end = max(end, k->k->k.p.offset);
-	if (end <= S64_MAX >> 9)
-		f->u.bi_size = end << 9;
+		if (k->k->k.p.snapshot == f->snapshot && k->k->k.size &&
+		    k->k->k.p.offset <= S64_MAX >> 9)
+			end = max(end, data_end(k->k));
+	f->u.bi_size = end;
 }
 
 int bch_undelete_init(struct bch_undelete *d)
