@@ -382,6 +382,7 @@ enum {
 	OPT_DRY_RUN,
 	OPT_NO_REPAIR,
 	OPT_REPAIR,
+	OPT_CHECKSUMS,
 	OPT_PARITY,
 	OPT_CHECKPOINT,
 	OPT_RESTART,
@@ -402,6 +403,8 @@ static const struct cli_opt scrub_opts[] = {
 	[OPT_DRY_RUN] = {"dry-run", 'n', NULL, "read and check, and write nothing"},
 	[OPT_NO_REPAIR] = {"no-repair", 0, NULL, "the same as --dry-run"},
 	[OPT_REPAIR] = {"repair", 'r', NULL, "write bad copies anew (not supported yet)"},
+	[OPT_CHECKSUMS] = {"checksums", 0, NULL,
+			   "check compressed data by their checksums alone, which is faster"},
 	[OPT_PARITY] = {"parity", 0, NULL,
 			"also compute parity anew from the data, as for stripes without checksums"},
 	[OPT_CHECKPOINT] = {"checkpoint", 0, "[=FILE]",
@@ -439,6 +442,9 @@ static void parse_opt(struct scrub *t, int opt, const char *value)
 		break;
 	case OPT_REPAIR:
 		t->dry_run = false;
+		break;
+	case OPT_CHECKSUMS:
+		t->s.checksums = true;
 		break;
 	case OPT_PARITY:
 		t->s.parity = true;
@@ -634,7 +640,9 @@ const struct cli_cmd cmd_scrub = {
 		"copy is told with its device, sector and bucket, what could stand in for it, and "
 		"the files that it belongs to. The filesystem must not be mounted.\n"
 		"\n"
-		"Data without checksum is read, too, but only counted as unverified.\n"
+		"Data without checksum is read, too, but only counted as unverified. Compressed "
+		"data are decompressed, too, since a checksum does not tell of what went wrong "
+		"before it was made; with --checksums that is left out where there is a checksum.\n"
 		"\n"
 		"The exit status is a sum: 1 interrupted, 2 bad copies that something can stand in "
 		"for, 4 bad copies that are lost, 8 could not run, 16 usage; 0: all is good.",

@@ -481,7 +481,7 @@ def test_scrub_takes_no_checkpoint_of_another_filesystem(bcachefs, images, tmp):
     assert not r["resumed"] and r["devices"][0]["data_bytes"]
 
 
-# ---- Parity computed anew ----
+# ---- Data that are wrong under a right checksum ----
 
 def crc32c(data, crc=0xffffffff):
     for byte in data:
@@ -501,29 +501,30 @@ def crc32c_table():
     return fast
 
 
-def forge_parity(d, block):
-    """Change a parity block of the first stripe and its checksum in the stripe's key: (dev, sector) of it."""
+def forge(d, btree, place, sectors, change):
+    """Apply change() to the sectors at (dev, bucket, offset), and replace their CRC-32C in the root of the btree, a leaf."""
     crc = crc32c_table()
 
     def sums(data):
         return crc(data, 0), crc(data, 0xffffffff) ^ 0xffffffff
 
-    _, blocks, _ = next(stripes(d))
-    dev, bucket, offset = blocks[block]
-    place = (dev, bucket * d.bucket_sectors[dev] + offset)
+    dev, bucket, offset = place
     with open(d.paths[dev], "r+b") as f:
-        f.seek(place[1] * 512)
-        granule = bytearray(f.read(128 * 512))
-        old = sums(granule)
-        granule[700] ^= 0x40
-        f.seek(place[1] * 512)
-        f.write(granule)
-    pairs = list(zip(old, sums(granule)))
-    for node in node_pointers(d, "stripes"):
+        f.seek((bucket * d.bucket_sectors[dev] + offset) * 512)
+        data = bytearray(f.read(sectors * 512))
+        old = sums(data)
+        change(data)
+        f.seek(-len(data), os.SEEK_CUR)
+        f.write(data)
+    pairs = list(zip(old, sums(data)))
+    text = d.bcachefs.run("show-super", d.paths[0]).out
+    sizes = {name: int(n) * {"B": 1, "KiB": 1024}[unit]
+             for name, n, unit in re.findall(r"^  (block_size|btree_node_size): +(\d+)(?:\.0+)? (B|KiB)", text, re.M)}
+    for node in node_pointers(d, btree):
         at = (node[1] * d.bucket_sectors[node[0]] + node[2]) * 512
         with open(d.paths[node[0]], "r+b") as f:
             f.seek(at)
-            data = bytearray(f.read(128 << 10))
+            data = bytearray(f.read(sizes["btree_node_size"]))
             start, changed = 0, 0
             while True:
                 head = 136 if not start else 16  # of the bset in its node, or entry
@@ -536,14 +537,40 @@ def forge_parity(d, block):
                         changed += 1
                         data[start:start + 16] = sums(data[start + 16:end])[1].to_bytes(16, "little")
                 seq = data[head + start:head + start + 8]
-                following = -(-end // 4096) * 4096
+                following = -(-end // sizes["block_size"]) * sizes["block_size"]
                 if following + 40 > len(data) or data[following + 16:following + 24] != seq:
                     break
                 start = following
             assert changed
             f.seek(at)
             f.write(data)
-    return place
+
+
+def test_scrub_decompresses_unless_told_not_to(damage):
+    d = damage("comp")
+    line, (p, *_) = extents_with(d, lambda line, ptrs: "compress zstd" in line)[0]
+    forge(d, "extents", p[:3], p[3], lambda data: data.__setitem__(slice(0, 4), b"\xff" * 4))
+    (error,) = d.scrub(LOST)
+    assert (error["kind"], error["sector"]) == ("decompress", p[1] * d.bucket_sectors[0] + p[2])
+    d.check_file(error, line)
+    assert scrub(d.bcachefs, ["--checksums", *d.paths], 0)["errors"] == []
+
+
+def test_scrub_by_checksums_alone_finds_what_they_tell(damage):
+    d = damage("comp")
+    for name in "zstd", "lz4", "gzip", "none":
+        d.flip(*extents_with(d, lambda line, ptrs: f"compress {name}" in line)[0][1][0][:3])
+    assert scrub(d.bcachefs, ["--checksums", *d.paths], LOST)["errors"] == d.scrub(LOST)
+
+
+# ---- Parity computed anew ----
+
+def forge_parity(d, block):
+    """Change a parity block of the first stripe and its checksum in the stripe's key: (dev, sector) of it."""
+    _, blocks, _ = next(stripes(d))
+    dev, bucket, offset = blocks[block]
+    forge(d, "stripes", (dev, bucket, offset), 128, lambda granule: granule.__setitem__(700, granule[700] ^ 0x40))
+    return dev, bucket * d.bucket_sectors[dev] + offset
 
 
 @pytest.mark.parametrize("name,block", [("ec4", -1), ("ec6", -2), ("ec6", -1)])

@@ -88,6 +88,7 @@ struct bch_scrub {
 	struct bch_fs *c;
 	bool metadata, data;  /* what to check */
 	bool parity;	      /* compute it anew, at the price of reading stripes twice */
+	bool checksums;	      /* what has one need not be decompressed, too */
 	struct bch_dev *only; /* this member alone; NULL: all */
 	u64 rate;	      /* bytes a second and member; 0: no limit */
 	/* Given: places below the devices' start to look at again; sorted by device and sector. */

@@ -152,7 +152,7 @@ static int collect_ptr(struct collect *w, struct bch_scrub_item item, const stru
 	}
 	item.sector = p->offset + p->crc.offset;
 	for (; left && !ret; left -= item.sectors) {
-		item.sectors = min(left, SCRUB_BATCH_SECTORS);
+		item.sectors = min(left, SCRUB_PIECE_SECTORS);
 		ret = push(w, &item);
 		item.sector += item.sectors;
 		item.skip += item.sectors;
@@ -188,7 +188,7 @@ static int collect_block(struct collect *w, struct bch_scrub_item item, const st
 	u64 ptr = le64_to_cpu(s->ptrs[item.block]);
 	struct bch_dev *ca = bch_dev(w->s->c, EXTENT_PTR_DEV(ptr));
 	u32 block = le16_to_cpu(s->sectors), granule = 1U << s->csum_granularity_bits;
-	u32 step = s->csum_type ? granule : min(granule, SCRUB_BATCH_SECTORS);
+	u32 step = s->csum_type ? granule : min(granule, SCRUB_PIECE_SECTORS);
 	const u8 *csums = (const u8 *)s + layout->csums;
 	int ret = 0;
 

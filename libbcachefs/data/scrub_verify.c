@@ -79,17 +79,19 @@ static const char *node_fault(const struct bch_fs *c, const struct bch_scrub_ite
 	return NULL;
 }
 
-static int node_verify(struct bch_fs *c, struct bch_scrub_finding *f, const void *src)
+static int node_verify(struct bch_fs *c, struct bch_scrub_finding *f, const void *src,
+		       struct scrub_work *work)
 {
-	u8 *buf = kvzalloc(bch_node_bytes(c), GFP_KERNEL);
+	size_t bytes = (size_t)f->item.sectors << 9;
+	u8 *buf = bch_scrub_buf_get(&work->copy, bch_node_bytes(c));
 
 	if (!buf)
 		return -ENOMEM;
-	memcpy(buf, src, (size_t)f->item.sectors << 9);
+	memcpy(buf, src, bytes);
+	memset(buf + bytes, 0, bch_node_bytes(c) - bytes);
 	f->why = node_fault(c, &f->item, &buf, 1, &f->fault, &f->at);
 	if (!f->fault && !BSET_CSUM_TYPE(le32_to_cpu(bset_at(buf, 0)->flags)))
 		f->fault = SCRUB_unverified;
-	kvfree(buf);
 	return 0;
 }
 
@@ -147,36 +149,37 @@ static u8 node_remedy(struct bch_fs *c, const struct bch_scrub_item *item)
 /* ---- Extents ---- */
 
 /* A copy whose checksum is right must also decompress. */
-static int decompress_verify(struct bch_fs *c, struct bch_scrub_finding *f, const void *src)
+static int decompress_verify(struct bch_fs *c, struct bch_scrub_finding *f, const void *src,
+			     struct scrub_work *work)
 {
 	const struct extent_crc *crc = &f->item.crc;
 	const struct bkey k = {.bversion = f->item.version};
 	size_t bytes = (size_t)crc->compressed_size << 9;
 	size_t plain_bytes = (size_t)crc->uncompressed_size << 9;
-	u8 *plain = kvmalloc(plain_bytes, GFP_KERNEL), *buf = NULL;
-	int ret = plain ? 0 : -ENOMEM;
+	void *plain = bch_scrub_buf_get(&work->plain, plain_bytes);
 
-	if (!ret && bch_csum_type_is_encryption(crc->csum_type)) {
-		buf = kvmalloc(bytes, GFP_KERNEL);
-		if (buf) {
-			memcpy(buf, src, bytes);
-			bch_extent_decrypt(c, &k, crc, buf, 0, bytes);
-			src = buf;
-		} else {
-			ret = -ENOMEM;
-		}
+	if (!plain)
+		return -ENOMEM;
+	if (bch_csum_type_is_encryption(crc->csum_type)) {
+		void *buf = bch_scrub_buf_get(&work->copy, bytes);
+
+		if (!buf)
+			return -ENOMEM;
+		memcpy(buf, src, bytes);
+		bch_extent_decrypt(c, &k, crc, buf, 0, bytes);
+		src = buf;
 	}
-	if (!ret && bch_decompress(crc->compression_type, plain, plain_bytes, src, bytes)) {
+	if (bch_decompress(crc->compression_type, plain, plain_bytes, src, bytes)) {
 		f->fault = SCRUB_decompress;
 		f->why = crc->csum_type ? "its checksum is right, but it cannot be decompressed" :
 					  "it cannot be decompressed";
 	}
-	kvfree(plain);
-	kvfree(buf);
-	return ret;
+	return 0;
 }
 
-static int extent_verify(struct bch_fs *c, struct bch_scrub_finding *f, const void *buf)
+/* @checksums: where there is one, nothing but that. */
+static int extent_verify(struct bch_fs *c, struct bch_scrub_finding *f, const void *buf,
+			 bool checksums, struct scrub_work *work)
 {
 	const struct bkey k = {.bversion = f->item.version};
 	const struct extent_crc *crc = &f->item.crc;
@@ -194,7 +197,9 @@ static int extent_verify(struct bch_fs *c, struct bch_scrub_finding *f, const vo
 		return 0;
 	}
 	f->fault = crc->csum_type ? SCRUB_good : SCRUB_unverified;
-	return extent_crc_is_compressed(crc) ? decompress_verify(c, f, buf) : 0;
+	if (!extent_crc_is_compressed(crc) || (checksums && crc->csum_type))
+		return 0;
+	return decompress_verify(c, f, buf, work);
 }
 
 /* The key of @item, copied, to be freed; NULL: cannot be found. */
@@ -218,7 +223,7 @@ static struct bkey_i *item_key(struct bch_fs *c, const struct bch_scrub_item *it
 /* Of what has no checksum: can the @sectors at @sector be read? */
 static bool can_be_read(struct bch_fs *c, unsigned dev, u64 sector, u32 sectors)
 {
-	u32 step = min(sectors, SCRUB_BATCH_SECTORS), n;
+	u32 step = min(sectors, SCRUB_PIECE_SECTORS), n;
 	u8 *buf = kvmalloc((size_t)step << 9, GFP_KERNEL);
 	bool good = buf;
 
@@ -232,7 +237,7 @@ static bool can_be_read(struct bch_fs *c, unsigned dev, u64 sector, u32 sectors)
 
 /* Is the copy of @k at @p good? */
 static u8 ptr_remedy(struct bch_fs *c, const struct bch_scrub_item *item, struct bkey_view k,
-		     const struct extent_ptr *p)
+		     const struct extent_ptr *p, struct scrub_work *work)
 {
 	struct bch_scrub_finding f = {.item = {.version = k.k->bversion, .crc = p->crc}};
 	size_t bytes = (size_t)p->crc.compressed_size << 9;
@@ -250,7 +255,8 @@ static u8 ptr_remedy(struct bch_fs *c, const struct bch_scrub_item *item, struct
 		return can_be_read(c, p->dev, live, sectors) ? SCRUB_other_unverified : SCRUB_lost;
 	}
 	buf = kvmalloc(bytes, GFP_KERNEL);
-	if (!buf || bch_dev_read(c, p->dev, p->offset, buf, bytes) || extent_verify(c, &f, buf))
+	if (!buf || bch_dev_read(c, p->dev, p->offset, buf, bytes) ||
+	    extent_verify(c, &f, buf, false, work))
 		f.fault = SCRUB_io;
 	kvfree(buf);
 	return f.fault == SCRUB_good	   ? SCRUB_other_copy :
@@ -281,7 +287,8 @@ static bool ptr_is_item(const struct bch_scrub_item *item, const struct extent_p
 	return p->dev == item->dev && sector == item->sector;
 }
 
-static u8 extent_remedy(struct bch_fs *c, const struct bch_scrub_item *item)
+static u8 extent_remedy(struct bch_fs *c, const struct bch_scrub_item *item,
+			struct scrub_work *work)
 {
 	struct bkey_i *key = item_key(c, item);
 	u8 best = SCRUB_lost;
@@ -299,7 +306,7 @@ static u8 extent_remedy(struct bch_fs *c, const struct bch_scrub_item *item)
 		if (!bch_dev_online(ca) || !ca->mi.bucket_size)
 			continue;
 		if (!ptr_is_item(item, &p) && !extent_ptr_stale(ca, p.offset, p.gen))
-			best = min(best, ptr_remedy(c, item, k, &p));
+			best = min(best, ptr_remedy(c, item, k, &p, work));
 	}
 	bch_extent_ptr_iter_init(&iter, c, k);
 	while (best > SCRUB_stripe && bch_extent_ptr_next(&iter, &p))
@@ -314,7 +321,8 @@ static u8 extent_remedy(struct bch_fs *c, const struct bch_scrub_item *item)
  * be read or decompressed is told where it lies: then this one is the good one.
  */
 static int copy_compare(struct bch_fs *c, const struct bch_scrub_item *item,
-			const struct extent_ptr *p, const void *buf, bool *differs)
+			const struct extent_ptr *p, const void *buf, struct scrub_work *work,
+			bool *differs)
 {
 	u64 sector =
 		extent_crc_is_encoded(&p->crc) ? p->offset : p->offset + p->crc.offset + item->skip;
@@ -326,7 +334,7 @@ static int copy_compare(struct bch_fs *c, const struct bch_scrub_item *item,
 	if (!other)
 		return -ENOMEM;
 	if (!bch_dev_read(c, p->dev, sector, other, bytes) && memcmp(buf, other, bytes)) {
-		ret = extent_verify(c, &of_other, other);
+		ret = extent_verify(c, &of_other, other, false, work);
 		*differs = !ret && of_other.fault == SCRUB_unverified;
 	}
 	kvfree(other);
@@ -337,7 +345,8 @@ static int copy_compare(struct bch_fs *c, const struct bch_scrub_item *item,
  * What has no checksum is compared with the copies on members before this one, if they are stored
  * in the same way: of each pair the later one tells.
  */
-static int copies_compare(struct bch_fs *c, struct bch_scrub_finding *f, const void *buf)
+static int copies_compare(struct bch_fs *c, struct bch_scrub_finding *f, const void *buf,
+			  struct scrub_work *work)
 {
 	const struct extent_crc *crc = &f->item.crc;
 	struct bkey_i *key = item_key(c, &f->item);
@@ -357,7 +366,7 @@ static int copies_compare(struct bch_fs *c, struct bch_scrub_finding *f, const v
 		    p.crc.compression_type == crc->compression_type &&
 		    p.crc.compressed_size == crc->compressed_size && p.crc.offset == crc->offset &&
 		    p.crc.live_size == crc->live_size)
-			ret = copy_compare(c, &f->item, &p, buf, &differs);
+			ret = copy_compare(c, &f->item, &p, buf, work, &differs);
 	}
 	if (differs) {
 		f->fault = SCRUB_differs;
@@ -426,7 +435,8 @@ out:
 
 /* ---- */
 
-int bch_scrub_verify(struct bch_scrub *s, struct bch_scrub_finding *f, const void *buf)
+int bch_scrub_verify(struct bch_scrub *s, struct bch_scrub_finding *f, const void *buf,
+		     struct scrub_work *work)
 {
 	int ret;
 
@@ -435,12 +445,12 @@ int bch_scrub_verify(struct bch_scrub *s, struct bch_scrub_finding *f, const voi
 	f->why = NULL;
 	switch (f->item.kind) {
 	case SCRUB_node:
-		return node_verify(s->c, f, buf);
+		return node_verify(s->c, f, buf, work);
 	case SCRUB_extent:
 	case SCRUB_cached:
-		ret = extent_verify(s->c, f, buf);
+		ret = extent_verify(s->c, f, buf, s->checksums, work);
 		if (!ret && f->item.kind == SCRUB_extent && f->fault == SCRUB_unverified)
-			ret = copies_compare(s->c, f, buf);
+			ret = copies_compare(s->c, f, buf, work);
 		return ret;
 	default:
 		granule_verify(f, buf);
@@ -448,7 +458,8 @@ int bch_scrub_verify(struct bch_scrub *s, struct bch_scrub_finding *f, const voi
 	}
 }
 
-void bch_scrub_find_remedy(struct bch_scrub *s, struct bch_scrub_finding *f)
+void bch_scrub_find_remedy(struct bch_scrub *s, struct bch_scrub_finding *f,
+			   struct scrub_work *work)
 {
 	switch (f->item.kind) {
 	case SCRUB_node:
@@ -456,7 +467,7 @@ void bch_scrub_find_remedy(struct bch_scrub *s, struct bch_scrub_finding *f)
 		break;
 	case SCRUB_extent:
 	case SCRUB_cached:
-		f->remedy = extent_remedy(s->c, &f->item);
+		f->remedy = extent_remedy(s->c, &f->item, work);
 		break;
 	default:
 		f->remedy = granule_remedy(s->c, &f->item);
