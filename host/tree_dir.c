@@ -32,6 +32,7 @@ struct to_dir {
 	u64 nr_temps;
 	bool no_tmpfile; /* the filesystem has no files without names */
 	bool no_clones;
+	u64 time_unit; /* of the times that the target holds, ns */
 };
 
 static struct to_dir *to_dir(struct tree_out *t)
@@ -185,6 +186,14 @@ static int name_fd(struct to_dir *d, int fd, int dir, const char *name)
 	return ret;
 }
 
+/* Whole units of time as the target stores it; times before 1970 as they are. */
+static s64 time_stored(const struct to_dir *d, const struct timespec *t)
+{
+	s64 ns = t->tv_sec * 1000000000LL + t->tv_nsec;
+
+	return ns < 0 ? ns : ns - ns % (s64)d->time_unit;
+}
+
 static bool dir_is_there(struct tree_out *t, struct tree_dir *dir, const char *name,
 			 const struct tree_meta *m)
 {
@@ -194,7 +203,7 @@ static bool dir_is_there(struct tree_out *t, struct tree_dir *dir, const char *n
 		return false;
 	return (st.st_mode & S_IFMT) == (m->mode & S_IFMT) &&
 	       (!S_ISREG(st.st_mode) || (u64)st.st_size == m->size) &&
-	       st.st_mtim.tv_sec == m->mtime.tv_sec && st.st_mtim.tv_nsec == m->mtime.tv_nsec;
+	       time_stored(to_dir(t), &st.st_mtim) == time_stored(to_dir(t), &m->mtime);
 }
 
 /* ---- Directories ---- */
@@ -454,6 +463,33 @@ static bool is_empty(int fd)
 	return empty;
 }
 
+/*
+ * How exactly the target holds times, by setting the one before 1000000002 s: 2 s, 1 s and all
+ * powers of ten below would end there.
+ */
+static int find_time_unit(struct to_dir *d)
+{
+	const struct timespec at = {1000000001, 999999999};
+	struct timespec times[] = {at, at};
+	struct tree_dir top = {.fd = d->top};
+	struct tree_file f = {.dir = &top};
+	struct stat st;
+	int ret = open_temp(d, &f);
+	s64 unit;
+
+	if (ret)
+		return ret;
+	d->time_unit = 1;
+	if (!futimens(f.fd, times) && !fsync(f.fd) && !fstat(f.fd, &st)) {
+		unit = (at.tv_sec - st.st_mtim.tv_sec) * 1000000000LL + at.tv_nsec -
+		       st.st_mtim.tv_nsec + 1;
+		if (unit > 0 && unit <= 2000000000)
+			d->time_unit = unit;
+	}
+	file_abort(&d->t, &f);
+	return 0;
+}
+
 /* Each directory above the current one stays open. */
 static void allow_many_files(void)
 {
@@ -494,5 +530,11 @@ struct tree_out *tree_dir_open(const char *path, unsigned keep, enum tree_exists
 	}
 	umask(0);
 	allow_many_files();
+	ret = find_time_unit(d);
+	if (ret) {
+		prt_printf(err, "%s: %s", path, strerror(-ret));
+		to_dir_free(&d->t);
+		return ERR_PTR(ret);
+	}
 	return &d->t;
 }

@@ -66,9 +66,21 @@ static int salvage_anyway(struct bch_fs *c, const struct candidate *d, struct pr
 	return ret;
 }
 
+/* Each line of @notes with the device's name. */
+static void log_notes(struct bch_fs *c, const struct candidate *d, const struct printbuf *notes)
+{
+	const char *p, *end;
+
+	for (p = printbuf_str(notes); *p; p = end + !!*end) {
+		end = strchrnul(p, '\n');
+		if (end > p)
+			bch_log(c, "%s: %.*s", d->path, (int)(end - p), p);
+	}
+}
+
 static int candidate_read(struct bch_fs *c, struct candidate *d, bool salvage, struct printbuf *err)
 {
-	struct printbuf notes = PRINTBUF;
+	struct printbuf notes = PRINTBUF, why = PRINTBUF;
 	struct bch_sb_read_args args = {
 		.access = SB_READ,
 		.no_version_check = salvage,
@@ -86,11 +98,15 @@ static int candidate_read(struct bch_fs *c, struct candidate *d, bool salvage, s
 	d->sb = kzalloc(sizeof(*d->sb), GFP_KERNEL);
 	if (!d->sb)
 		return -ENOMEM;
-	ret = bch_sb_read(d->sb, d->bdev, &args, err);
-	if (notes.pos)
-		bch_log(c, "%s", printbuf_str(&notes));
+	ret = bch_sb_read(d->sb, d->bdev, &args, &why);
+	log_notes(c, d, &notes);
+	ret = ret ?: salvage ? salvage_anyway(c, d, &why) : 0;
+	if (ret)
+		prt_printf(err, "%s: %s", d->path,
+			   why.pos ? printbuf_str(&why) : bch_err_sentence(ret));
 	printbuf_exit(&notes);
-	return ret ?: salvage ? salvage_anyway(c, d, err) : 0;
+	printbuf_exit(&why);
+	return ret;
 }
 
 /* The device becomes the online member of its slot. */
@@ -347,10 +363,11 @@ static int candidates_read(struct bch_fs *c, struct candidate *devs, unsigned *n
 		}
 		if (!first)
 			prt_str(err, printbuf_str(&why));
+		else
+			bch_log(c, "%s", printbuf_str(&why));
 		first = first ?: ret;
 		if (!args->salvage || ret == -ENOMEM)
 			break;
-		bch_log(c, "%s", printbuf_str(&why));
 		end--;
 		swap(devs[i], devs[end]);
 		if (devs[end].bdev) {
@@ -365,6 +382,8 @@ static int candidates_read(struct bch_fs *c, struct candidate *devs, unsigned *n
 	printbuf_exit(&why);
 	*nr_good = i;
 	if (args->salvage && i && ret != -ENOMEM) {
+		if (err->pos)
+			bch_log(c, "%s", printbuf_str(err));
 		printbuf_reset(err);
 		return 0;
 	}
