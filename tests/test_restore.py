@@ -14,9 +14,9 @@ import pytest
 
 import manifest
 import superblock
-from imagesets import HERE, SETS, copy_sparse, data_blocks, data_hash, have
+from imagesets import HERE, SETS, copy_sparse, data_hash, have
 from mounts import recorded, secret, tree
-from wreck import Wreck
+from wreck import Wreck, damage
 
 # Inode numbers and what follows from the target's own layout; ctime cannot be set.
 NOT_HELD = {"ino", "ctime", "blocks"}
@@ -494,44 +494,6 @@ def check_damaged(r, target, image_set, originals):
     for path in named:
         assert re.search(r"^/" + ("" if path == "." else ".*: "), r.err, re.M), f"{r!r}"
     return named
-
-
-def blocks(path):
-    """Offsets of the blocks that are not holes, behind the first superblock."""
-    out = data_blocks(path)
-    return [b for b in out if b >= 1 << 20] or out
-
-
-def damage(rng, path):
-    """One kind of damage to some blocks of an image: where."""
-    kind = rng.choice(("flip", "zero", "swap", "random", "truncate"))
-    where = blocks(path)
-    if kind == "truncate":
-        end = rng.choice(where) + rng.choice((0, 512, 1000))
-        os.truncate(path, end)
-        return [b for b in where if b + 4096 > end]
-    damaged = rng.sample(where, min(len(where), rng.choice((1, 3, 10, 100))))
-    with open(path, "r+b") as f:
-        for offset in list(damaged):
-            f.seek(offset)
-            block = bytearray(f.read(4096))
-            if kind == "flip":
-                block[rng.randrange(4096)] ^= 1 << rng.randrange(8)
-            elif kind == "zero":
-                block = bytes(4096)
-            elif kind == "random":
-                block = rng.randbytes(4096)
-            else:
-                other = rng.choice(where)
-                damaged.append(other)
-                f.seek(other)
-                there = f.read(4096)
-                f.seek(other)
-                f.write(block)
-                block = there
-            f.seek(offset)
-            f.write(block)
-    return damaged
 
 
 def is_journal(path, offset):

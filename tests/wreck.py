@@ -2,12 +2,13 @@
 
 Everything destroyed is overwritten with bytes of a seeded generator, all replicas of it.
 """
+import os
 import random
 import re
 import struct
 
 import superblock
-from imagesets import data_hash
+from imagesets import data_blocks, data_hash
 from mounts import secret
 
 FILE_BTREES = "extents inodes dirents xattrs subvolumes snapshots reflink".split()
@@ -46,6 +47,44 @@ def journal_ranges(head):
         for pair in range(at + 8, at + length, 16) if kind == JOURNAL_V2 else ():
             start, nr = struct.unpack_from("<QQ", head, pair)
             yield start * size, nr * size
+
+
+def blocks(path):
+    """Offsets of the blocks that are not holes, behind the first superblock."""
+    out = data_blocks(path)
+    return [b for b in out if b >= 1 << 20] or out
+
+
+def damage(rng, path, kinds=("flip", "zero", "swap", "random", "truncate")):
+    """One kind of damage to some blocks of an image: where."""
+    kind = rng.choice(kinds)
+    where = blocks(path)
+    if kind == "truncate":
+        end = rng.choice(where) + rng.choice((0, 512, 1000))
+        os.truncate(path, end)
+        return [b for b in where if b + 4096 > end]
+    damaged = rng.sample(where, min(len(where), rng.choice((1, 3, 10, 100))))
+    with open(path, "r+b") as f:
+        for offset in list(damaged):
+            f.seek(offset)
+            block = bytearray(f.read(4096))
+            if kind == "flip":
+                block[rng.randrange(4096)] ^= 1 << rng.randrange(8)
+            elif kind == "zero":
+                block = bytes(4096)
+            elif kind == "random":
+                block = rng.randbytes(4096)
+            else:
+                other = rng.choice(where)
+                damaged.append(other)
+                f.seek(other)
+                there = f.read(4096)
+                f.seek(other)
+                f.write(block)
+                block = there
+            f.seek(offset)
+            f.write(block)
+    return damaged
 
 
 class Node:
