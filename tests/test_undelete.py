@@ -15,7 +15,7 @@ import superblock
 import undelete_files
 from imagesets import HERE, data_hash, data_ranges
 from undelete_files import CROWD, FILES, KEPT, SYMLINK, XATTR, Model, crowd, crowd_goes, files, many
-from wreck import damage, journal_ranges
+from wreck import damage, forge_journal, journal_ranges
 
 IMAGE_MIB = 96
 GOOD = ("intact", "unverified", "kept")
@@ -225,6 +225,20 @@ def test_damage(bcachefs, stored, tmp, seed):
             out = path if seen[path] == 1 else f"{path}.{f['inode']}"
             with open(os.path.join(target, out), "rb") as data:
                 assert data.read() in deleted[path], f"{out} {r!r}"
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_forged_journal(bcachefs, stored, tmp, seed):
+    """Keys that somebody made up, with good checksums: no crash, no hang, and nothing outside of the target."""
+    rng = random.Random(seed)
+    image = stored(rng.choice(["crash", "later", "remount"]))
+    forge_journal(rng, image)
+    target = os.path.join(tmp, "in", "out")
+    os.mkdir(os.path.dirname(target))
+    r = bcachefs.run("undelete", "--json", *rng.choice([(), ("--scan",)]), image, target, timeout=120)
+    assert r.status in (0, 1, 4), f"{r!r}"
+    json.loads(r.out)
+    assert set(os.listdir(os.path.dirname(target))) <= {"out"}
 
 
 # ---- A real kernel ----

@@ -13,6 +13,7 @@ from mounts import secret
 
 FILE_BTREES = "extents inodes dirents xattrs subvolumes snapshots reflink".split()
 JOURNAL_V2 = 9
+JSET_MAGIC_XOR = 0x245235c1a3625032
 NODE = re.compile(r"^(\S+) l=(\d+) seq=(\d+) journal_seq=(\d+) cookie=([0-9a-f]+) (\S+)-(\S+?)"
                   r"((?: bad checksum| blacklisted| torn| referenced)*)((?: ptr: \d+:\d+)*)$")
 NUMBERS = {"U64_MAX": 2**64 - 1, "U32_MAX": 2**32 - 1}
@@ -31,12 +32,17 @@ def position(text):
 FOUND = {}  # nodes by set and btree
 
 
+CRC32C_BYTES = []
+for _byte in range(256):
+    for _ in range(8):
+        _byte = _byte >> 1 ^ (0x82F63B78 if _byte & 1 else 0)
+    CRC32C_BYTES.append(_byte)
+
+
 def crc32c(data):
     crc = 0xffffffff
     for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+        crc = crc >> 8 ^ CRC32C_BYTES[(crc ^ byte) & 0xff]
     return crc ^ 0xffffffff
 
 
@@ -85,6 +91,41 @@ def damage(rng, path, kinds=("flip", "zero", "swap", "random", "truncate")):
             f.seek(offset)
             f.write(block)
     return damaged
+
+
+def journal_entries(path):
+    """(offset, bytes) of the entries in the journal of the member at @path; checksums are not looked at."""
+    with open(path, "rb") as f:
+        f.seek(superblock.FIRST_SECTOR * 512)
+        head = f.read(1 << 16)
+        magic = struct.pack("<Q", struct.unpack_from("<Q", head, 40)[0] ^ JSET_MAGIC_XOR)
+        for start, size in journal_ranges(head):
+            f.seek(start)
+            ring = f.read(size)
+            at = ring.find(magic)
+            while at >= 0:
+                if at % 512 == 16:
+                    size = 56 + 8 * struct.unpack_from("<I", ring, at + 24)[0]
+                    yield start + at - 16, bytearray(ring[at - 16:at - 16 + size])
+                at = ring.find(magic, at + 1)
+
+
+def forge_journal(rng, path):
+    """Change keys in journal entries that have crc32c, and make their checksums good."""
+    for offset, data in list(journal_entries(path)):
+        if data[36] & 15 != 1 or len(data) < 72:  # crc32c
+            continue
+        for _ in range(rng.choice([0, 1, 3, 30])):
+            at = rng.randrange(56, len(data))
+            if rng.randrange(2):
+                data[at] ^= 1 << rng.randrange(8)
+            else:
+                at, other = at & ~7, rng.randrange(56, len(data)) & ~7
+                data[at:at + 8] = data[other:other + 8]
+        data[:16] = struct.pack("<QQ", crc32c(data[16:]), 0)
+        with open(path, "r+b") as f:
+            f.seek(offset)
+            f.write(data)
 
 
 class Node:
