@@ -26,8 +26,8 @@ struct cmd_restore {
 	struct bch_rewind rewind;
 	const char *subvol; /* number or path, or NULL */
 	bool dry_run, all_subvols, resume;
-	bool tar;
-	u64 total; /* bytes, 0: not known */
+	bool tar, stale; /* a member is an old copy */
+	u64 total;	 /* bytes, 0: not known */
 };
 
 static bool tick(struct restore *r)
@@ -212,7 +212,7 @@ static bool is_damaged(const struct cmd_restore *t)
 {
 	const struct bch_fs *c = t->r.c;
 
-	return t->c.verbose || t->r.errors || c->nr_errors || c->journal->end_is_lost ||
+	return t->stale || t->c.verbose || t->r.errors || c->nr_errors || c->journal->end_is_lost ||
 	       c->btree->scan;
 }
 
@@ -278,6 +278,22 @@ static void report_journal(struct cmd_restore *t)
 			c->name, newest, j->start_seq - 1);
 }
 
+/* Without checksums nothing tells old data from new. */
+static void report_stale(struct cmd_restore *t)
+{
+	unsigned i;
+
+	for (i = 0; i < t->r.c->nr_devices && t->stale && t->r.unchecked; i++) {
+		const struct bch_dev *ca = bch_dev(t->r.c, i);
+
+		if (ca && ca->stale)
+			trouble(t,
+				"%s: an old copy of the member: data without checksums that only "
+				"it has may be older than the filesystem",
+				ca->path);
+	}
+}
+
 /* Of the btrees that is what tells which files there are. */
 static void report_metadata(struct cmd_restore *t)
 {
@@ -286,6 +302,7 @@ static void report_metadata(struct cmd_restore *t)
 
 	report_btrees(t);
 	report_journal(t);
+	report_stale(t);
 	if (c->btree->nr_findings && !t->c.open.scan && t->r.errors)
 		cli_error(t->c.cmd,
 			  "%s: nodes of the btrees cannot be read; '--scan' looks on the devices "
@@ -340,7 +357,10 @@ static int find_subvol(struct cmd_restore *t, u32 *id)
 		return cli_rescue_fail(&t->c, -EINVAL, "%s: %s is not a subvolume", c->name, what);
 	}
 	if (ret)
-		cli_rescue_fail(&t->c, ret, "%s: %s: %s", c->name, what, bch_err_sentence(ret));
+		cli_rescue_fail(&t->c, ret, "%s: %s: %s%s", c->name, what, bch_err_sentence(ret),
+				ret == -BCH_ERR_btree_node_read_error && !t->c.open.scan ?
+					"; '--scan' looks on the devices for what can stand in" :
+					"");
 	return ret;
 }
 
@@ -419,9 +439,12 @@ static int restore(struct cmd_restore *t)
 {
 	struct restore *r = &t->r;
 	int ret, status;
+	unsigned i;
 
 	if (cli_rescue_open(&t->c, &r->c, "restore"))
 		return EXIT_FAIL;
+	for (i = 0; i < r->c->nr_devices; i++)
+		t->stale |= bch_dev(r->c, i) && bch_dev(r->c, i)->stale;
 	ret = bch_fs_start_reading(r->c);
 	if (ret)
 		cli_rescue_fail(&t->c, ret, "%s: %s", r->c->name, bch_err_sentence(ret));

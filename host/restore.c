@@ -475,7 +475,8 @@ static void job_report(struct restore_job *job)
 	if (!job->err && !job->present)
 		restore_damage(job);
 	if (job->entries_err)
-		tree_note(&job->meta, "entries may be missing: %s", bch_err_str(job->entries_err));
+		tree_note(&job->meta, "entries may be missing: %s",
+			  bch_err_sentence(job->entries_err));
 	if (job->err == -EOPNOTSUPP)
 		tree_note(&job->meta, "left out: the target cannot hold a file of this type");
 	else if (job->err)

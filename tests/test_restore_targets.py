@@ -1,17 +1,21 @@
 """restore to targets that end early, are full, cannot be written to or cannot hold everything; and from runs that are
 interrupted: clear words, the right status, and --resume does the rest."""
+import itertools
 import json
 import os
 import re
 import signal
+import struct
 import subprocess
 import time
 
 import pytest
 
-from imagesets import SETS
+import superblock
+from imagesets import SETS, copy_sparse
 from mounts import recorded, tree
 from test_restore import difference
+from wreck import Wreck
 
 TEMPORARY = ".bcachefs-restore."
 
@@ -164,3 +168,82 @@ def test_what_no_file_is_to_blame_for_is_in_the_document(bcachefs, images, tmp):
     r = bcachefs.run("restore", "--json", "-p", "/none", *images(SETS["basic"]), os.path.join(tmp, "out"), status=4)
     document = json.loads(r.out)
     assert document["errors"] == [{"reason": "/none: not found"}] and document["totals"]["errors"] == 1
+
+
+# ---- Devices that are not what they should be ----
+
+def refusal(bcachefs, tmp, *args, status=1):
+    return bcachefs.run("restore", *args, os.path.join(tmp, "out"), status=status).err.splitlines()[-1]
+
+
+def test_member_given_twice(bcachefs, images, tmp):
+    paths = images(SETS["multi3"])
+    copy = copy_sparse(paths[1], os.path.join(tmp, "copy"))
+    for again in (paths[1], copy):
+        assert refusal(bcachefs, tmp, *paths, again) == \
+            f"bcachefs restore: {again}: the same member as {paths[1]} (device 1): leave one of them out"
+
+
+def test_device_of_another_filesystem(bcachefs, images, tmp):
+    for paths in ([*images(SETS["multi3"]), *images(SETS["snap"])], [*images(SETS["snap"]), *images(SETS["multi3"])]):
+        assert f"{images(SETS['snap'])[0]}: belongs to another filesystem" in refusal(bcachefs, tmp, *paths)
+
+
+def test_what_is_no_device(bcachefs, tmp):
+    for path in (tmp, "/dev/null"):
+        assert refusal(bcachefs, tmp, path) == \
+            f"bcachefs restore: {path}: cannot be opened: is neither a block device nor a file"
+
+
+def test_disk_in_place_of_its_partition(bcachefs, images, tmp):
+    """The filesystem begins 1 MiB behind the beginning of what was named."""
+    disk = os.path.join(tmp, "disk")
+    subprocess.run(["dd", f"if={images(SETS['snap'])[0]}", f"of={disk}", "bs=1M", "seek=1", "conv=sparse", "status=none"],
+                   check=True)
+    r = bcachefs.run("restore", disk, os.path.join(tmp, "out"), status=1)
+    assert "says that it is at sector 8: the filesystem does not begin where the device does" in r.err, f"{r!r}"
+
+
+EXTENT = re.compile(r"^u64s \d+ type extent .* len (\d+) ver .*?ptr: 1:(\d+):(\d+)", re.M)
+
+
+def test_member_that_is_an_old_copy(bcachefs, images, copies, tmp):
+    """Nothing is read from it that no checksum vouches for, as long as another copy is there; and it is told."""
+    paths = copies(SETS["nocsum"])
+    wreck = Wreck(bcachefs, SETS["nocsum"], [paths[1]], tmp)
+    wreck.change_superblocks(lambda data: struct.pack_into("<Q", data, 112, struct.unpack_from("<Q", data, 112)[0] - 3))
+    bucket = superblock.bucket_bytes(wreck.heads[0], 1)
+    extents = EXTENT.findall(bcachefs.run("list", "-b", "extents", *paths).out)
+    assert extents
+    for sectors, bucket_nr, offset in extents:
+        wreck.overwrite(paths[1], int(bucket_nr) * bucket + int(offset) * 512, int(sectors) * 512)
+    for order in (paths, paths[::-1]):
+        r = bcachefs.run("restore", "--overwrite", *order, os.path.join(tmp, "out"), status=4)
+        assert f"{paths[1]}: an old copy: its superblock has seq " in r.err, f"{r!r}"
+        assert f"{paths[1]}: an old copy of the member: data without checksums" in r.err, f"{r!r}"
+        assert not difference(tree(os.path.join(tmp, "out")), recorded(SETS["nocsum"]))
+
+
+def test_order_of_members_does_not_matter(bcachefs, images, tmp):
+    for n, paths in enumerate(itertools.permutations(images(SETS["multi3"]))):
+        target = os.path.join(tmp, f"out{n}")
+        bcachefs.run("restore", "-q", *paths, target, status=0)
+        assert not difference(tree(target), recorded(SETS["multi3"]))
+
+
+def test_wrong_passphrase(bcachefs, images, tmp):
+    secret = os.path.join(tmp, "wrong")
+    with open(secret, "w") as f:
+        f.write("wrong")
+    assert refusal(bcachefs, tmp, f"--passphrase-file={secret}", *images(SETS["enc"])).endswith("incorrect passphrase")
+    assert "a passphrase is needed, and none was given" in refusal(bcachefs, tmp, *images(SETS["enc"]))
+
+
+def test_too_many_members_missing(bcachefs, images, tmp):
+    if "ec6" not in SETS:
+        pytest.skip("not among the images here")
+    paths = images(SETS["ec6"])[:3]
+    assert refusal(bcachefs, tmp, *paths).endswith(
+        "a node of the btrees cannot be read; '--scan' looks on the devices for what can stand in")
+    r = bcachefs.run("restore", "--scan", *paths, os.path.join(tmp, "out"), status=4)
+    assert "\n/: its entries are lost in part\n" in r.err, f"{r!r}"

@@ -101,6 +101,9 @@ static u64 ptr_cost(struct bch_fs *c, const struct extent_ptr *p)
 		return p->cached ? U64_MAX : U64_MAX - 1;
 	if (ca->mi.state >= BCH_MEMBER_STATE_failed)
 		return U64_MAX - 2;
+	/* No checksum would tell that it is old. */
+	if (ca->stale && !p->crc.csum_type)
+		return U64_MAX - 3;
 	return __atomic_load_n(&c->data->latency_ns[p->dev], __ATOMIC_RELAXED);
 }
 
@@ -368,7 +371,7 @@ static void piece_failed_text(struct printbuf *out, struct piece *piece, const s
 	if (ca && ca->mi.bucket_size)
 		prt_printf(out, "device %u (%s) bucket %llu: ", p->dev, ca->name ?: "missing",
 			   p->offset / ca->mi.bucket_size);
-	prt_printf(out, "%s, and no other copy is good", bch_err_str(t->err));
+	prt_printf(out, "%s, and no other copy is good", bch_err_sentence(t->err));
 }
 
 static void piece_work(struct work_struct *work)
@@ -533,7 +536,7 @@ void bch_read_submit(struct bch_read *r)
 	*req = (struct request){.r = r, .pieces = 1};
 	ret = request_walk(req);
 	if (ret && request_fail(req, ret == -ENOMEM ? -ENOMEM : -EIO))
-		prt_str(&r->why, bch_err_str(ret));
+		prt_str(&r->why, bch_err_sentence(ret));
 	if (req->own)
 		piece_work(&req->own->work);
 	request_put(req);
@@ -577,7 +580,7 @@ int bch_read_key_wait(struct bch_read *r, struct bkey_view k, u64 skip)
 	if (!ret && len < r->len)
 		ret = -EINVAL;
 	if (ret && request_fail(req, ret))
-		prt_str(&r->why, bch_err_str(ret));
+		prt_str(&r->why, bch_err_sentence(ret));
 	if (req->own)
 		piece_work(&req->own->work);
 	request_put(req);

@@ -20,13 +20,13 @@ static const struct {
 	{             \
 		e, #e \
 	}
-	E(EPERM),      E(ENOENT),	E(EINTR),  E(EIO),     E(ENXIO),   E(E2BIG),
-	E(EBADF),      E(EAGAIN),	E(ENOMEM), E(EACCES),  E(EFAULT),  E(EBUSY),
-	E(EEXIST),     E(EXDEV),	E(ENODEV), E(ENOTDIR), E(EISDIR),  E(EINVAL),
-	E(ENFILE),     E(EMFILE),	E(ENOTTY), E(EFBIG),   E(ENOSPC),  E(ESPIPE),
-	E(EROFS),      E(EPIPE),	E(EDOM),   E(ERANGE),  E(ENODATA), E(EOVERFLOW),
-	E(EOPNOTSUPP), E(ETIMEDOUT),	E(ENOKEY), E(EPROTO),  E(ELOOP),   E(ENAMETOOLONG),
-	E(ENOSYS),     E(EKEYREJECTED),
+	E(EPERM),      E(ENOENT),	E(EINTR),   E(EIO),	  E(ENXIO),   E(E2BIG),
+	E(EBADF),      E(EAGAIN),	E(ENOMEM),  E(EACCES),	  E(EFAULT),  E(EBUSY),
+	E(EEXIST),     E(EXDEV),	E(ENODEV),  E(ENOTDIR),	  E(EISDIR),  E(EINVAL),
+	E(ENFILE),     E(EMFILE),	E(ENOTTY),  E(EFBIG),	  E(ENOSPC),  E(ESPIPE),
+	E(EROFS),      E(EPIPE),	E(EDOM),    E(ERANGE),	  E(ENODATA), E(EOVERFLOW),
+	E(EOPNOTSUPP), E(ETIMEDOUT),	E(ENOKEY),  E(EPROTO),	  E(ELOOP),   E(ENAMETOOLONG),
+	E(ENOSYS),     E(EKEYREJECTED), E(ENOTBLK), E(ENOTEMPTY), E(EDQUOT),
 #undef E
 };
 
@@ -76,6 +76,14 @@ static const struct {
 	{BCH_ERR_jset_unsupported_version, "its journal was written by a newer major version"},
 	{BCH_ERR_invalid_sb_clean,
 	 "is marked clean, but the superblock section with its btree roots is missing or damaged"},
+	{BCH_ERR_no_passphrase, "a passphrase is needed, and none was given"},
+	{BCH_ERR_csum_mismatch, "its checksum is wrong"},
+	{BCH_ERR_device_offline, "the device is missing"},
+	{BCH_ERR_btree_node_read_error, "a node of the btrees cannot be read"},
+	{BCH_ERR_no_device_to_read_from, "the devices it is on are missing"},
+	{BCH_ERR_stripe_reconstruct, "too much of its stripe is lost"},
+	{BCH_ERR_bucket_used_again, "its space was used again"},
+	{ENOTBLK, "is neither a block device nor a file"},
 	{ENOENT, "no such file or directory"},
 	{EACCES, "permission denied"},
 	{EPERM, "operation not permitted"},

@@ -109,6 +109,23 @@ static int candidate_read(struct bch_fs *c, struct candidate *d, bool salvage, s
 	return ret;
 }
 
+/*
+ * The newest superblock knows up to which one each member was written; the last one may not have
+ * come through in a crash.
+ */
+static bool is_stale(struct bch_fs *c, const struct bch_dev *ca, const struct bch_sb *sb)
+{
+	u64 seq = le64_to_cpu(sb->seq);
+
+	if (c->version < BCH_VERSION_member_seq || ca->mi.seq <= seq + 1)
+		return false;
+	bch_log(c,
+		"%s: an old copy: its superblock has seq %llu, but %llu was written to it; what was "
+		"written since is not on it",
+		ca->path, seq, ca->mi.seq);
+	return true;
+}
+
 /* The device becomes the online member of its slot. */
 static int dev_attach(struct bch_fs *c, struct candidate *d, struct printbuf *err)
 {
@@ -122,7 +139,8 @@ static int dev_attach(struct bch_fs *c, struct candidate *d, struct printbuf *er
 		return -BCH_ERR_device_has_been_removed;
 	}
 	if (bch_dev_online(ca)) {
-		prt_printf(err, "%s: already have device online in slot %u", d->path, idx);
+		prt_printf(err, "%s: the same member as %s (device %u): leave one of them out",
+			   d->path, ca->path, idx);
 		return -BCH_ERR_device_already_online;
 	}
 	sectors = bdev_nr_sectors(d->bdev);
@@ -137,6 +155,7 @@ static int dev_attach(struct bch_fs *c, struct candidate *d, struct printbuf *er
 	ca->name = slash ? ca->path + (slash + 1 - d->path) : ca->path;
 	ca->bdev = d->bdev;
 	ca->sb = d->sb;
+	ca->stale = is_stale(c, ca, d->sb->sb);
 	d->bdev = NULL;
 	d->sb = NULL;
 	return 0;

@@ -15,6 +15,7 @@ static int read_quietly(struct bch_fs *c)
 {
 	void (*log)(struct bch_fs * c, const char *line) = c->log;
 	u64 nr_errors = c->nr_errors, start_seq = c->journal->start_seq;
+	u64 nr_bad = c->journal->nr_bad;
 	int ret;
 
 	c->log = not_told;
@@ -22,6 +23,7 @@ static int read_quietly(struct bch_fs *c)
 	c->log = log;
 	c->nr_errors = nr_errors;
 	c->journal->start_seq = start_seq;
+	c->journal->nr_bad = nr_bad;
 	return ret == -ENOMEM ? ret : 0;
 }
 

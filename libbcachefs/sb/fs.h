@@ -54,9 +54,10 @@ struct bch_dev {
 	struct block_device *bdev; /* NULL: offline */
 	struct bch_sb_handle *sb;  /* as read from this device */
 	char *path;
-	const char *name;	      /* last component of path, in messages */
-	u8 *bucket_gens;	      /* mi.nbuckets of them, or NULL: all 0 */
-	bool gens_unknown;	      /* bucket_gens cannot be trusted */
+	const char *name;  /* last component of path, in messages */
+	u8 *bucket_gens;   /* mi.nbuckets of them, or NULL: all 0 */
+	bool gens_unknown; /* bucket_gens cannot be trusted */
+	bool stale;	   /* writes that it had are not on it: an old copy of the member */
 	u64 read_errors, csum_errors; /* seen since opening */
 };
 

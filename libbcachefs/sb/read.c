@@ -75,6 +75,12 @@ static int raw_head_validate(const struct bch_sb *sb, const struct bch_sb_read_a
 	return 0;
 }
 
+static const char *read_error(const struct block_device *bdev, u64 sector, int err)
+{
+	return sector >= bdev_nr_sectors(bdev) ? "behind the end of the device" :
+						 bch_err_sentence(err);
+}
+
 /* Read and check the copy at @sector (spec 01 section 6.1). */
 static int copy_read(struct bch_sb_handle *h, struct block_device *bdev, u64 sector,
 		     const struct bch_sb_read_args *args, struct printbuf *err)
@@ -88,7 +94,7 @@ static int copy_read(struct bch_sb_handle *h, struct block_device *bdev, u64 sec
 			return ret;
 		ret = bdev_read(bdev, sector, h->sb, bytes);
 		if (ret) {
-			prt_printf(err, "IO error: %i", ret);
+			prt_str(err, read_error(bdev, sector, ret));
 			return ret;
 		}
 		ret = raw_head_validate(h->sb, args, err);
@@ -190,7 +196,7 @@ static int layout_read(struct reader *r, struct bch_sb_layout *l)
 	int ret = bdev_read(r->bdev, BCH_SB_LAYOUT_SECTOR, l, sizeof(*l));
 
 	if (ret)
-		prt_printf(&why, "IO error: %i", ret);
+		prt_str(&why, read_error(r->bdev, BCH_SB_LAYOUT_SECTOR, ret));
 	else
 		ret = bch_sb_layout_validate(l, &why);
 	if (ret)
@@ -300,6 +306,18 @@ static void stale_copies_note(struct bch_sb_handle *h, struct printbuf *notes)
 				   h->copies[i].sector, h->copies[i].seq, newest);
 }
 
+/* A device that begins before the filesystem, or behind its beginning: of a disk, not the partition. */
+static void shift_note(const struct bch_sb_handle *h, struct printbuf *notes)
+{
+	u64 says = le64_to_cpu(h->sb->offset);
+
+	if (notes && says != h->sector)
+		prt_printf(notes,
+			   "superblock at sector %llu says that it is at sector %llu: the "
+			   "filesystem does not begin where the device does\n",
+			   h->sector, says);
+}
+
 /* Sequence number of the copy that a write looks at first (spec 01 section 8.2 step 8). */
 static u64 first_copy_seq(const struct bch_sb_handle *h)
 {
@@ -331,6 +349,7 @@ static int read_done(struct reader *r)
 		return -BCH_ERR_block_size_too_small;
 	}
 	stale_copies_note(h, r->args->notes);
+	shift_note(h, r->args->notes);
 	h->disk_seq = first_copy_seq(h);
 	return 0;
 }
