@@ -318,6 +318,32 @@ def guest_many(top, small):
     os.sync()
 
 
+# ---- A snapshot that is deleted ----
+
+SNAPSHOT = {
+    "s/only-there": noise("only-there", 30000),  # deleted while a snapshot still had it
+    "snap/own": noise("own", 20000),
+    "snap/small": noise("small", 100),
+    "snap/dir/deep": noise("deep", 5000),
+}
+
+
+def guest_snapshots(top, small):
+    subprocess.run(["bcachefs", "subvolume", "create", f"{top}/s"], check=True)
+    write(f"{top}/s/only-there", SNAPSHOT["s/only-there"])
+    write(f"{top}/s/stays", noise("stays", 10000))
+    os.sync()
+    subprocess.run(["bcachefs", "subvolume", "snapshot", f"{top}/s", f"{top}/snap"], check=True)
+    os.mkdir(f"{top}/snap/dir")
+    for name in ("snap/own", "snap/small", "snap/dir/deep"):
+        write(f"{top}/{name}", SNAPSHOT[name])
+    os.sync()
+    os.unlink(f"{top}/s/only-there")
+    os.sync()
+    subprocess.run(["bcachefs", "subvolume", "delete", f"{top}/snap"], check=True)
+    os.sync()
+
+
 # ---- So many that btrees have many nodes ----
 
 CROWD = 3000
@@ -344,4 +370,4 @@ def guest_crowd(top, small):
 
 if __name__ == "__main__":
     {"write": guest_write, "delete": guest_delete, "snapshot": guest_snapshot, "later": guest_later,
-     "random": guest_random, "many": guest_many, "crowd": guest_crowd}[sys.argv[1]](sys.argv[2], "small" in sys.argv)
+     "random": guest_random, "many": guest_many, "crowd": guest_crowd, "snapshots": guest_snapshots}[sys.argv[1]](sys.argv[2], "small" in sys.argv)

@@ -19,7 +19,8 @@
 #include "fs/snapshots.h"
 #include "fs/undelete_keys.h"
 
-#define READ_MAX (1U << 20) /* bytes */
+#define READ_MAX	 (1U << 20) /* bytes */
+#define REFLINK_LOOK_MAX 4096	    /* keys that could be it */
 
 const char *const bch_undelete_source_names[] = {
 	[BCH_UNDELETE_journal] = "journal",
@@ -242,10 +243,6 @@ static int read_key(struct reading *r, struct bkey_view k, u64 start, u64 end, u
 
 	if (checked == USED_AGAIN)
 		return lose(r, start, end, "its space was used again");
-	if (k.k->type == KEY_TYPE_reservation) {
-		r->f->verified += end - start;
-		return 0;
-	}
 	ret = bch_read_key_wait(&read, k, skip);
 	if (ret == -ENOMEM)
 		goto out;
@@ -287,7 +284,7 @@ static struct bkey_i *reflink_find(struct reading *r, u64 at)
 {
 	struct undelete_keys *keys = r->d->keys;
 	const struct undelete_key *best = NULL;
-	size_t lo = 0, hi = keys->d[UNDELETE_reflink].nr;
+	size_t lo = 0, hi = keys->d[UNDELETE_reflink].nr, first;
 
 	while (lo < hi) {
 		size_t m = lo + (hi - lo) / 2;
@@ -297,12 +294,16 @@ static struct bkey_i *reflink_find(struct reading *r, u64 at)
 		else
 			hi = m;
 	}
-	for (; lo < keys->d[UNDELETE_reflink].nr; lo++) {
+	for (first = lo; lo < keys->d[UNDELETE_reflink].nr; lo++) {
 		const struct undelete_key *k = &keys->d[UNDELETE_reflink].data[lo];
 		bool noted = k->source == BCH_UNDELETE_journal;
 
 		if (k->k->k.p.offset > at + keys->reflink_size_max)
 			break;
+		if (lo - first == REFLINK_LOOK_MAX) {
+			r->f->doubt = "there are too many old states of its data";
+			break;
+		}
 		if (bkey_start_offset(&k->k->k) > at ||
 		    (noted && undelete_time_cmp(k->t, r->f->unlinked) <= 0))
 			continue;
@@ -355,6 +356,10 @@ static int read_piece(struct reading *r, const struct undelete_piece *p)
 		return 0;
 	if (p->k->k.type == KEY_TYPE_reflink_p)
 		return read_reflink(r, p->k, start, end, start - base);
+	if (p->k->k.type == KEY_TYPE_reservation) {
+		r->f->verified += end - start;
+		return 0;
+	}
 	if (p->k->k.type == KEY_TYPE_error)
 		return lose(r, start, end, "the data was lost earlier");
 	while (start < end && !ret) {

@@ -53,11 +53,32 @@ static int journal_death(struct bch_undelete *d, const struct journal_update *j)
 			   ((struct undelete_death){j->new->k.p.offset, {j->seq, j->offset}}));
 }
 
+static int journal_subvol(struct bch_undelete *d, const struct journal_update *j)
+{
+	struct bch_subvolume s = {};
+
+	if (j->old->k.type != KEY_TYPE_subvolume || j->new->k.type == KEY_TYPE_subvolume)
+		return 0;
+	memcpy(&s, j->old->v, min_t(size_t, sizeof(s), bkey_val_bytes(&j->old->k)));
+	return darray_push(&d->keys->subvols, ((struct undelete_subvol){
+						      .root = le64_to_cpu(s.inode),
+						      .snapshot = le32_to_cpu(s.snapshot),
+						      .id = j->old->k.p.offset,
+					      }));
+}
+
 static int subvol_dead(struct bch_fs *c, const struct bch_subvol *s, void *arg)
 {
 	struct bch_undelete *d = arg;
 
-	return s->unlinked ? darray_push(&d->keys->dead, s->snapshot) : 0;
+	if (!s->unlinked)
+		return 0;
+	return darray_push(&d->keys->dead, s->snapshot) ?:
+		       darray_push(&d->keys->subvols, ((struct undelete_subvol){
+							      .root = s->root_inum,
+							      .snapshot = s->snapshot,
+							      .id = s->id,
+						      }));
 }
 
 static int cmp_ids(const void *_l, const void *_r)
@@ -90,6 +111,13 @@ static int deaths_by_id(struct bch_undelete *d)
 	return 0;
 }
 
+static int cmp_subvols(const void *_l, const void *_r)
+{
+	const struct undelete_subvol *l = _l, *r = _r;
+
+	return l->root != r->root ? u64_cmp(l->root, r->root) : u64_cmp(l->snapshot, r->snapshot);
+}
+
 /* Those that are still being deleted. */
 static int find_dead(struct bch_undelete *d)
 {
@@ -110,6 +138,8 @@ static int find_dead(struct bch_undelete *d)
 	}
 	bch_iter_exit(&iter);
 	sort(d->keys->dead.data, d->keys->dead.nr, sizeof(u32), cmp_ids, NULL);
+	sort(d->keys->subvols.data, d->keys->subvols.nr, sizeof(struct undelete_subvol),
+	     cmp_subvols, NULL);
 	return ret == -ENOMEM ? ret : deaths_by_id(d);
 }
 
@@ -204,6 +234,8 @@ static int journal_inode(const struct journal_update *j, void *arg)
 
 	if (j->btree == BTREE_ID_snapshots && j->old)
 		return journal_death(arg, j);
+	if (j->btree == BTREE_ID_subvolumes && j->old)
+		return journal_subvol(arg, j);
 	if (j->btree != BTREE_ID_inodes || !j->old)
 		return 0;
 	had = !bch_inode_unpack(bkey_i_view(j->old), &old);
@@ -752,6 +784,7 @@ void bch_undelete_exit(struct bch_undelete *d)
 	darray_exit(&d->keys->memory);
 	darray_exit(&d->keys->deaths);
 	darray_exit(&d->keys->dead);
+	darray_exit(&d->keys->subvols);
 	darray_exit(&d->keys->kept);
 	kvfree(d->keys->deaths_by_id);
 	kfree(d->keys);

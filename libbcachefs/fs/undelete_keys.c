@@ -169,3 +169,23 @@ bool undelete_is_dead(const struct bch_undelete *d, u32 snapshot)
 	}
 	return l < d->keys->dead.nr && d->keys->dead.data[l] == snapshot;
 }
+
+const struct undelete_subvol *undelete_find_subvol(const struct bch_undelete *d, u64 inum,
+						   u32 snapshot)
+{
+	const struct undelete_subvol *subvols = d->keys->subvols.data;
+	size_t nr = d->keys->subvols.nr, l = 0, r = nr;
+
+	while (l < r) {
+		size_t m = l + (r - l) / 2;
+
+		if (subvols[m].root < inum ||
+		    (subvols[m].root == inum && subvols[m].snapshot < snapshot))
+			l = m + 1;
+		else
+			r = m;
+	}
+	if (l < nr && subvols[l].root == inum)
+		return &subvols[l];
+	return l && subvols[l - 1].root == inum ? &subvols[l - 1] : NULL;
+}

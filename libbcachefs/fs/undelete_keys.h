@@ -36,15 +36,22 @@ struct undelete_death {
 	struct bch_undelete_time t;
 };
 
+/* A subvolume that is gone. */
+struct undelete_subvol {
+	u64 root; /* inode */
+	u32 snapshot, id;
+};
+
 struct undelete_keys {
 	/* By inum, source, time. */
 	DARRAY(struct undelete_key) d[UNDELETE_KIND_NR];
 	u64 bytes;
 	u64 complete_from; /* no update of the journal is missing from this entry on */
 	u32 reflink_size_max;
-	DARRAY(struct undelete_death) deaths; /* by time */
-	struct undelete_death *deaths_by_id;  /* the same, by snapshot and time */
-	DARRAY(u32) dead;		      /* snapshots that still have keys; ascending */
+	DARRAY(struct undelete_death) deaths;	/* by time */
+	struct undelete_death *deaths_by_id;	/* the same, by snapshot and time */
+	DARRAY(u32) dead;			/* snapshots that still have keys; ascending */
+	DARRAY(struct undelete_subvol) subvols; /* by root and snapshot */
 	DARRAY(struct bch_undelete_file) kept;
 	DARRAY(struct bkey_i *) memory; /* of the keys */
 };
@@ -91,6 +98,13 @@ int undelete_paint(const struct bkey_i *const *keys, size_t nr, struct undelete_
 
 /* Is what has keys at @snapshot seen by nobody? */
 bool undelete_is_dead(const struct bch_undelete *d, u32 snapshot);
+
+/*
+ * The subvolume that had inode @inum as its root and saw @snapshot, or if there was none such
+ * another one with that root; NULL: there was none.
+ */
+const struct undelete_subvol *undelete_find_subvol(const struct bch_undelete *d, u64 inum,
+						   u32 snapshot);
 
 /* The last key of @kind with this inum until @end; NULL: there is none. */
 const struct undelete_key *undelete_last_key(const struct bch_undelete *d, enum undelete_kind kind,

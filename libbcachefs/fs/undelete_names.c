@@ -46,17 +46,19 @@ static bool live_path(struct bch_undelete *d, u64 inum, u32 snapshot, struct pri
 static bool dir_path(struct bch_undelete *d, u64 inum, u32 snapshot, struct printbuf *out,
 		     unsigned depth)
 {
-	const struct bch_undelete_file *f =
-		undelete_find(d, inum, snapshot) ?: undelete_find(d, inum, 0);
+	const struct bch_undelete_time end = {U64_MAX, U32_MAX};
+	const struct undelete_subvol *subvol;
+	const struct bch_undelete_file *f;
 	const struct undelete_key *name = NULL;
 
 	if (live_path(d, inum, snapshot, out))
 		return true;
-	if (!f)
-		return false;
-	if (f->u.bi_subvol)
-		name = undelete_last_key(d, UNDELETE_subvols, f->u.bi_subvol, f->deleted);
-	name = name ?: undelete_last_key(d, UNDELETE_dirents, inum, f->deleted);
+	subvol = undelete_find_subvol(d, inum, snapshot);
+	f = undelete_find(d, inum, snapshot) ?: undelete_find(d, inum, 0);
+	if (subvol)
+		name = undelete_last_key(d, UNDELETE_subvols, subvol->id, end);
+	else if (f)
+		name = undelete_last_key(d, UNDELETE_dirents, inum, f->deleted);
 	return name && entry_path(d, name->k, out, depth);
 }
 

@@ -40,7 +40,7 @@ def measure(command, cold):
         with open("/proc/sys/vm/drop_caches", "w") as f:
             f.write("3")
     start = time.monotonic()
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as p:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as p:
         last = b""
         while block := p.stdout.read(1 << 20):
             last = (last + block)[-200:]
@@ -48,7 +48,7 @@ def measure(command, cold):
         p.returncode = os.waitstatus_to_exitcode(status)
     if p.returncode not in (0, 4):
         sys.exit(f"failed: {command}")
-    return time.monotonic() - start, usage.ru_maxrss / 1024, last.decode(errors="replace").splitlines()[-1:]
+    return time.monotonic() - start, usage.ru_maxrss / 1024, last.decode(errors="replace").strip().split("\n")[-1]
 
 
 def bench(kind, runs, cold):
@@ -56,8 +56,8 @@ def bench(kind, runs, cold):
     commands = {
         "plain reading": ["cat", path],
         "scan": [BCACHEFS, "list", "-b", "inodes", "-m", "found-nodes", path],
-        "list": [BCACHEFS, "undelete", "-q", "--list", path],
-        "list --scan": [BCACHEFS, "undelete", "-q", "--list", "--scan", path],
+        "list": [BCACHEFS, "undelete", "--list", path],
+        "list --scan": [BCACHEFS, "undelete", "--list", "--scan", path],
     }
     found = {what: [] for what in commands}
     for _ in range(runs):
@@ -67,7 +67,7 @@ def bench(kind, runs, cold):
     for what, figures in found.items():
         seconds = statistics.median(f[0] for f in figures)
         print(f"{kind:10} {what:14} {seconds:8.2f} s  {plain / seconds:6.2f} of plain reading  "
-              f"{max(f[1] for f in figures):6.0f} MiB", flush=True)
+              f"{max(f[1] for f in figures):6.0f} MiB  {figures[0][2] if 'list' in what else ''}", flush=True)
 
 
 def main():
