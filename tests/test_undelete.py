@@ -14,7 +14,7 @@ import pytest
 import superblock
 import undelete_files
 from imagesets import HERE, data_hash, data_ranges
-from undelete_files import CROWD, FILES, KEPT, SYMLINK, XATTR, Model, crowd, crowd_goes, files, many
+from undelete_files import CROWD, FILES, KEPT, LINKS, SNAPSHOT, SYMLINK, XATTR, Model, crowd, crowd_goes, files, many
 from wreck import damage, forge_journal, journal_ranges
 
 IMAGE_MIB = 96
@@ -105,6 +105,18 @@ def everything_deleted():
     for name, data in Model().run().deleted:
         deleted[name].append(data)
     return deleted
+
+
+@pytest.mark.parametrize("options", [(), ("--scan",)])
+def test_snapshots_and_links(bcachefs, stored, tmp, options):
+    """A file that only a snapshot still had, files of that snapshot, and both names of another file; all are gone."""
+    found = Found(bcachefs, stored("snapshots"), tmp, *options)
+    expected = {**SNAPSHOT, "snap/only-there": SNAPSHOT["s/only-there"]}
+    assert len(found.check(expected, good=("intact",))) == len(expected)
+    assert found.quality.keys() == expected.keys()
+    first, second = (os.path.join(found.target, name) for name in LINKS)
+    assert os.path.samefile(first, second)
+    assert [f.get("link", False) for f in found.files if f["path"].lstrip("/") in LINKS] == [False, True]
 
 
 @pytest.mark.parametrize("options", [(), ("--scan",)])

@@ -1,7 +1,7 @@
 """Files that are written, then deleted, for tests of undelete: their names and contents, and what a guest with a real
 kernel does with them:
 
-    undelete_files.py write|delete|snapshot|later|random TOP [small]
+    undelete_files.py write|delete|snapshot|later|random|many|snapshots|crowd TOP [small]
 """
 import hashlib
 import os
@@ -318,7 +318,7 @@ def guest_many(top, small):
     os.sync()
 
 
-# ---- A snapshot that is deleted ----
+# ---- A snapshot that is deleted, and hard links ----
 
 SNAPSHOT = {
     "s/only-there": noise("only-there", 30000),  # deleted while a snapshot still had it
@@ -326,6 +326,8 @@ SNAPSHOT = {
     "snap/small": noise("small", 100),
     "snap/dir/deep": noise("deep", 5000),
 }
+LINKS = ("s/first", "s/links/second")
+SNAPSHOT.update(dict.fromkeys(LINKS, noise("links", 6000)))
 
 
 def guest_snapshots(top, small):
@@ -337,8 +339,13 @@ def guest_snapshots(top, small):
     os.mkdir(f"{top}/snap/dir")
     for name in ("snap/own", "snap/small", "snap/dir/deep"):
         write(f"{top}/{name}", SNAPSHOT[name])
+    os.mkdir(f"{top}/s/links")
+    write(f"{top}/{LINKS[0]}", SNAPSHOT[LINKS[0]])
+    os.link(f"{top}/{LINKS[0]}", f"{top}/{LINKS[1]}")
     os.sync()
     os.unlink(f"{top}/s/only-there")
+    for name in LINKS:
+        os.unlink(f"{top}/{name}")
     os.sync()
     subprocess.run(["bcachefs", "subvolume", "delete", f"{top}/snap"], check=True)
     os.sync()

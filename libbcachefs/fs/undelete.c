@@ -46,6 +46,9 @@ static bool is_since(const struct bch_undelete_file *f, struct bch_undelete_time
 
 static bool is_usable(const struct bch_undelete_file *f, const struct undelete_key *k)
 {
+	if (k->k->k.p.snapshot == f->base && f->base)
+		return k->source == BCH_UNDELETE_journal &&
+		       undelete_time_cmp(k->t, f->unlinked) > 0;
 	if (k->k->k.p.snapshot != f->snapshot)
 		return false;
 	return k->source == BCH_UNDELETE_journal ?
@@ -60,6 +63,9 @@ static int cmp_choice(const void *_l, const void *_r)
 				  *r = *(const struct undelete_key **)_r;
 	bool noted = l->source == BCH_UNDELETE_journal;
 
+	/* What is above it does not count where it has something itself. */
+	if (l->k->k.p.snapshot != r->k->k.p.snapshot)
+		return l->k->k.p.snapshot < r->k->k.p.snapshot ? -1 : 1;
 	if (noted != (r->source == BCH_UNDELETE_journal))
 		return noted ? -1 : 1;
 	if (noted)

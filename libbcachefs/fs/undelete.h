@@ -46,6 +46,7 @@ struct bch_undelete_file {
 	u64 inum;
 	u32 snapshot;
 	u32 view;	   /* snapshot from which keys that are still there are seen; 0: none */
+	u32 base;	   /* the snapshot above it, which went since; 0: none */
 	u8 source;	   /* of the inode; enum bch_undelete_source */
 	bool exact;	   /* the journal has all updates since it lost its last name */
 	bool kept;	   /* it is there: a name of it went while it has others */

@@ -35,18 +35,30 @@ struct node_pass {
 
 /* ---- Snapshots that nobody sees any more ---- */
 
-static bool snapshot_is_live(struct bkey_view k)
+static struct bch_snapshot snapshot_of(struct bkey_view k)
 {
 	struct bch_snapshot s = {};
 
-	if (k.k->type != KEY_TYPE_snapshot)
-		return false;
-	memcpy(&s, k.v, min_t(size_t, sizeof(s), bkey_val_bytes(k.k)));
-	return bch_snapshot_state(&s) == BCH_SNAPSHOT_STATE_live;
+	if (k.k->type == KEY_TYPE_snapshot)
+		memcpy(&s, k.v, min_t(size_t, sizeof(s), bkey_val_bytes(k.k)));
+	return s;
 }
 
-static int journal_death(struct bch_undelete *d, const struct journal_update *j)
+static bool snapshot_is_live(struct bkey_view k)
 {
+	struct bch_snapshot s = snapshot_of(k);
+
+	return k.k->type == KEY_TYPE_snapshot && bch_snapshot_state(&s) == BCH_SNAPSHOT_STATE_live;
+}
+
+static int journal_snapshot(struct bch_undelete *d, const struct journal_update *j)
+{
+	u32 parent = le32_to_cpu(snapshot_of(bkey_i_view(j->old)).parent);
+
+	if (parent && snapshot_is_live(bkey_i_view(j->new)) &&
+	    le32_to_cpu(snapshot_of(bkey_i_view(j->new)).parent) != parent)
+		return darray_push(&d->keys->orphans,
+				   ((struct undelete_orphan){j->new->k.p.offset, parent}));
 	if (!snapshot_is_live(bkey_i_view(j->old)) || snapshot_is_live(bkey_i_view(j->new)))
 		return 0;
 	return darray_push(&d->keys->deaths,
@@ -118,6 +130,31 @@ static int cmp_subvols(const void *_l, const void *_r)
 	return l->root != r->root ? u64_cmp(l->root, r->root) : u64_cmp(l->snapshot, r->snapshot);
 }
 
+static int cmp_orphans(const void *_l, const void *_r)
+{
+	const struct undelete_orphan *l = _l, *r = _r;
+
+	return u64_cmp(l->snapshot, r->snapshot);
+}
+
+/* What was above @snapshot, if that is known and gone; else 0. */
+static u32 parent_of_orphan(const struct bch_undelete *d, u32 snapshot)
+{
+	size_t l = 0, r = d->keys->orphans.nr;
+
+	while (l < r) {
+		size_t m = l + (r - l) / 2;
+
+		if (d->keys->orphans.data[m].snapshot < snapshot)
+			l = m + 1;
+		else
+			r = m;
+	}
+	return l < d->keys->orphans.nr && d->keys->orphans.data[l].snapshot == snapshot ?
+		       d->keys->orphans.data[l].parent :
+		       0;
+}
+
 /* Those that are still being deleted. */
 static int find_dead(struct bch_undelete *d)
 {
@@ -138,6 +175,8 @@ static int find_dead(struct bch_undelete *d)
 	}
 	bch_iter_exit(&iter);
 	sort(d->keys->dead.data, d->keys->dead.nr, sizeof(u32), cmp_ids, NULL);
+	sort(d->keys->orphans.data, d->keys->orphans.nr, sizeof(struct undelete_orphan),
+	     cmp_orphans, NULL);
 	sort(d->keys->subvols.data, d->keys->subvols.nr, sizeof(struct undelete_subvol),
 	     cmp_subvols, NULL);
 	return ret == -ENOMEM ? ret : deaths_by_id(d);
@@ -233,7 +272,7 @@ static int journal_inode(const struct journal_update *j, void *arg)
 	bool had, has;
 
 	if (j->btree == BTREE_ID_snapshots && j->old)
-		return journal_death(arg, j);
+		return journal_snapshot(arg, j);
 	if (j->btree == BTREE_ID_subvolumes && j->old)
 		return journal_subvol(arg, j);
 	if (j->btree != BTREE_ID_inodes || !j->old)
@@ -434,6 +473,7 @@ static int file_add(struct bch_undelete *d, const struct undelete_key *k,
 					undelete_is_dead(d, f.snapshot)))
 		file_of_dead(d, &f, death);
 	f.view = file_view(d, &f);
+	f.base = f.view ? 0 : parent_of_orphan(d, f.snapshot);
 	if (!f.deleted_seq)
 		f.deleted_until = deleted_until(d, &f);
 	return darray_push(&d->files, f);
@@ -784,6 +824,7 @@ void bch_undelete_exit(struct bch_undelete *d)
 	darray_exit(&d->keys->memory);
 	darray_exit(&d->keys->deaths);
 	darray_exit(&d->keys->dead);
+	darray_exit(&d->keys->orphans);
 	darray_exit(&d->keys->subvols);
 	darray_exit(&d->keys->kept);
 	kvfree(d->keys->deaths_by_id);

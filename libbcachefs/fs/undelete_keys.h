@@ -36,6 +36,11 @@ struct undelete_death {
 	struct bch_undelete_time t;
 };
 
+/* A snapshot whose parent went. */
+struct undelete_orphan {
+	u32 snapshot, parent;
+};
+
 /* A subvolume that is gone. */
 struct undelete_subvol {
 	u64 root; /* inode */
@@ -51,6 +56,7 @@ struct undelete_keys {
 	DARRAY(struct undelete_death) deaths;	/* by time */
 	struct undelete_death *deaths_by_id;	/* the same, by snapshot and time */
 	DARRAY(u32) dead;			/* snapshots that still have keys; ascending */
+	DARRAY(struct undelete_orphan) orphans; /* by snapshot */
 	DARRAY(struct undelete_subvol) subvols; /* by root and snapshot */
 	DARRAY(struct bch_undelete_file) kept;
 	DARRAY(struct bkey_i *) memory; /* of the keys */

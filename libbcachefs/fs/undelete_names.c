@@ -81,6 +81,27 @@ static bool is_name_of(const struct bch_undelete_file *f, const struct undelete_
 	       undelete_time_cmp(k->t, f->born) > 0 && undelete_time_cmp(k->t, f->deleted) <= 0;
 }
 
+/* The name that a snapshot above it had, until that went, too. */
+static bool base_name(struct bch_undelete *d, const struct bch_undelete_file *f,
+		      struct printbuf *out)
+{
+	for_each_undelete_key(d, UNDELETE_dirents, f->inum, k) {
+		struct bch_dirent_view v;
+
+		if (!f->base || k->k->k.p.snapshot != f->base ||
+		    bch_dirent_unpack(d->c, bkey_i_view(k->k), &v))
+			continue;
+		if (!dir_path(d, k->k->k.p.inode, f->snapshot, out, 1)) {
+			printbuf_reset(out);
+			prt_char(out, '?');
+		}
+		prt_char(out, '/');
+		prt_bytes(out, v.name, v.name_len);
+		return true;
+	}
+	return false;
+}
+
 /* The only name that is known, and perhaps not the last one. */
 static u64 guess(struct bch_undelete *d, const struct bch_undelete_file *f, struct printbuf *out)
 {
@@ -95,6 +116,8 @@ static u64 guess(struct bch_undelete *d, const struct bch_undelete_file *f, stru
 	}
 	if (name)
 		name_to_text(d, name->k, out);
+	else if (base_name(d, f, out))
+		return f->deleted_seq;
 	if (!out->pos)
 		prt_printf(out, "?/#%llu", f->inum);
 	return f->deleted_seq;
