@@ -53,8 +53,9 @@ struct bch_scrub_item {
 	u32 sectors;
 	u32 skip; /* extent without checksum: sectors into the live part */
 	u8 dev, kind, btree;
-	u8 level; /* of the node */
-	u8 block; /* of the stripe */
+	u8 level;	/* of the node */
+	u8 block;	/* of the stripe */
+	bool has_peers; /* of an extent without checksum: other copies to compare with */
 	struct bpos pos;
 	bool size_known; /* of a node: else sectors is the most it can be */
 	u64 seq;	 /* of a node; 0: not known */

@@ -160,6 +160,18 @@ static int collect_ptr(struct collect *w, struct bch_scrub_item item, const stru
 	return ret;
 }
 
+static unsigned dirty_copies(struct bch_fs *c, struct bkey_view k)
+{
+	struct extent_ptr_iter iter;
+	struct extent_ptr p;
+	unsigned nr = 0;
+
+	bch_extent_ptr_iter_init(&iter, c, k);
+	while (bch_extent_ptr_next(&iter, &p))
+		nr += !p.cached;
+	return nr;
+}
+
 static int collect_extent(struct collect *w, unsigned btree, struct bkey_view k)
 {
 	struct bch_fs *c = w->s->c;
@@ -175,6 +187,8 @@ static int collect_extent(struct collect *w, unsigned btree, struct bkey_view k)
 		if (p.unwritten || !ca || !ca->mi.bucket_size ||
 		    (p.cached && extent_ptr_stale(ca, p.offset, p.gen)))
 			continue;
+		if (!p.crc.csum_type && !p.cached)
+			item.has_peers = dirty_copies(c, k) > 1;
 		ret = collect_ptr(w, item, &p);
 	}
 	return ret;

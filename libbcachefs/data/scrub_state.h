@@ -86,7 +86,7 @@ int bch_scrub_read(struct bch_scrub *s);
  * Check @f->item, of which the sectors are at @buf: fault, at and why are set.
  * -ENOMEM when it could not be checked.
  */
-int bch_scrub_verify(struct bch_scrub *s, struct bch_scrub_finding *f, const void *buf,
+int bch_scrub_verify(struct bch_scrub *s, struct bch_scrub_finding *f, void *buf,
 		     struct scrub_work *work);
 /* Look for what can stand in for a bad item: remedy is set. */
 void bch_scrub_find_remedy(struct bch_scrub *s, struct bch_scrub_finding *f,

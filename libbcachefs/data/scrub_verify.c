@@ -34,7 +34,10 @@ static const char *bset_fault(const struct bch_fs *c, const struct bch_scrub_ite
 	*fault = SCRUB_checksum;
 	if (!bch_bset_csum_type_known(c, i))
 		return "unknown checksum type";
-	if (!bch_bset_csum_is_good(c, buf, offset))
+	/* One that ends behind what was read is none that a checksum could be right of. */
+	if ((BSET_CSUM_TYPE(le32_to_cpu(i->flags)) &&
+	     bset_end_bytes(i, offset) > (size_t)item->sectors << 9) ||
+	    !bch_bset_csum_is_good(c, buf, offset))
 		return "checksum mismatch";
 	*fault = SCRUB_node_head;
 	if (offset + bset_sectors(c, i, offset) > item->sectors)
@@ -79,20 +82,11 @@ static const char *node_fault(const struct bch_fs *c, const struct bch_scrub_ite
 	return NULL;
 }
 
-static int node_verify(struct bch_fs *c, struct bch_scrub_finding *f, const void *src,
-		       struct scrub_work *work)
+static void node_verify(struct bch_fs *c, struct bch_scrub_finding *f, u8 *buf)
 {
-	size_t bytes = (size_t)f->item.sectors << 9;
-	u8 *buf = bch_scrub_buf_get(&work->copy, bch_node_bytes(c));
-
-	if (!buf)
-		return -ENOMEM;
-	memcpy(buf, src, bytes);
-	memset(buf + bytes, 0, bch_node_bytes(c) - bytes);
 	f->why = node_fault(c, &f->item, &buf, 1, &f->fault, &f->at);
 	if (!f->fault && !BSET_CSUM_TYPE(le32_to_cpu(bset_at(buf, 0)->flags)))
 		f->fault = SCRUB_unverified;
-	return 0;
 }
 
 /* The pointer key of the node @item, copied to @key. */
@@ -435,7 +429,7 @@ out:
 
 /* ---- */
 
-int bch_scrub_verify(struct bch_scrub *s, struct bch_scrub_finding *f, const void *buf,
+int bch_scrub_verify(struct bch_scrub *s, struct bch_scrub_finding *f, void *buf,
 		     struct scrub_work *work)
 {
 	int ret;
@@ -445,11 +439,13 @@ int bch_scrub_verify(struct bch_scrub *s, struct bch_scrub_finding *f, const voi
 	f->why = NULL;
 	switch (f->item.kind) {
 	case SCRUB_node:
-		return node_verify(s->c, f, buf, work);
+		node_verify(s->c, f, buf);
+		return 0;
 	case SCRUB_extent:
 	case SCRUB_cached:
 		ret = extent_verify(s->c, f, buf, s->checksums, work);
-		if (!ret && f->item.kind == SCRUB_extent && f->fault == SCRUB_unverified)
+		if (!ret && f->item.kind == SCRUB_extent && f->item.has_peers &&
+		    f->fault == SCRUB_unverified)
 			ret = copies_compare(s->c, f, buf, work);
 		return ret;
 	default:

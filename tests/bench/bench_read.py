@@ -12,6 +12,8 @@ CPU: seconds of the serving process for each GiB (walk: for the whole walk), of 
 """
 import argparse
 import contextlib
+import json
+import mmap
 import os
 import random
 import shutil
@@ -153,23 +155,29 @@ def side_by_side(title, servers, work, cold, runs, unit):
               f"{rates['bcachefs'] / rates[name]:8.2f}x", flush=True)
 
 
-def allocated_rate(path):
-    """Plain reading of what is allocated of an image."""
-    drop_caches()
+def allocated_ranges(path):
+    """(start, end) of what is allocated of an image, in pieces of at most CHUNK."""
     fd = os.open(path, os.O_RDONLY)
-    buf, at, total, start = bytearray(CHUNK), 0, 0, time.monotonic()
+    end = 0
     while True:
         try:
-            at = os.lseek(fd, at, os.SEEK_DATA)
+            at = os.lseek(fd, end, os.SEEK_DATA)
         except OSError:  # ENXIO: no more of it
             break
         end = os.lseek(fd, at, os.SEEK_HOLE)
-        while at < end:
-            n = os.preadv(fd, [memoryview(buf)[:end - at]], at)
-            at += n
-            total += n
+        yield from ((start, min(start + CHUNK, end)) for start in range(at, end, CHUNK))
     os.close(fd)
-    return total / (time.monotonic() - start)
+
+
+def plain_read(path, ranges):
+    """Plain reading, of a device past the page cache, of a file through it: (seconds, bytes)."""
+    drop_caches()
+    fd = os.open(path, os.O_RDONLY | (os.O_DIRECT if path.startswith("/dev/") else 0))
+    buf = memoryview(mmap.mmap(-1, CHUNK))
+    start = time.monotonic()
+    total = sum(os.preadv(fd, [buf[:end - at]], at) for at, end in ranges)
+    os.close(fd)
+    return time.monotonic() - start, total
 
 
 def raw_rate(path, size):
@@ -239,20 +247,45 @@ def walk(runs):
             side_by_side(f"{' '.join(command)}, {'cold' if cold else 'warm'}", servers, work, cold, runs, "files/s")
 
 
+def scrub_once(image, secret, *words):
+    """A scrub of an image that is in no cache, by a program that is: (seconds, CPU seconds, bytes read)."""
+    drop_caches()
+    subprocess.run([BCACHEFS, "version"], check=True, stdout=subprocess.DEVNULL)
+    before, start = os.times(), time.monotonic()
+    out = subprocess.run([BCACHEFS, "scrub", "--dry-run", "--json", *words, image], input=secret, check=True, capture_output=True).stdout
+    seconds, after = time.monotonic() - start, os.times()
+    cpu = after.children_user + after.children_system - before.children_user - before.children_system
+    return seconds, cpu, json.loads(out)["totals"]["bytes_done"]
+
+
+def scrub_beside_plain_read(name, path, ranges, secret, ways, runs):
+    rows = [(plain_read(path, ranges), scrub_once(path, secret, "--metadata"),
+             *(scrub_once(path, secret, *way) for way in ways)) for _ in range(runs)]
+    plain = statistics.median(seconds / size for (seconds, size), *_ in rows)
+    for i, way in enumerate(ways, 2):
+        share = statistics.median((row[i][0] - row[1][0]) / (row[i][2] - row[1][2]) for row in rows)
+        whole = statistics.median(row[i][0] / row[i][2] for row in rows)
+        cpu = statistics.median((row[i][1] - row[1][1]) / (row[i][2] - row[1][2]) for row in rows)
+        print(f"{name:32}{' '.join(way) or 'scrub':13}{1 / share / images.MIB:10.0f} MiB/s   plain reading {1 / plain / images.MIB:.0f} MiB/s"
+              f"{plain / share:8.2f}x   with the start {plain / whole:.2f}x   CPU {cpu * (1 << 30):.2f} s/GiB", flush=True)
+
+
 def scrub(runs):
+    """
+    Of image files and of loop devices on them, which are read past the page cache, as plain reading does. The rate is
+    that of the data: what a scrub of the nodes alone takes, with the start of the program and the passphrase, is taken off.
+    """
     for kind in images.KINDS:
-        image, rates = images.bcachefs(kind), {"scrub": [], "device": []}
+        image = images.bcachefs(kind)
+        ranges = list(allocated_ranges(image))
         secret = (images.PASSPHRASE + "\n").encode() if kind == "encrypted" else b""
-        used = int(subprocess.run(["du", "-B1", image], check=True, capture_output=True).stdout.split()[0])
-        for _ in range(runs):
-            drop_caches()
-            start = time.monotonic()
-            subprocess.run([BCACHEFS, "scrub", "--dry-run", image], input=secret, check=True, stdout=subprocess.DEVNULL)
-            rates["scrub"].append(used / (time.monotonic() - start))
-            rates["device"].append(allocated_rate(image))
-        s, d = (statistics.median(rates[k]) for k in ("scrub", "device"))
-        print(f"{'scrub ' + kind + ', cold':32}{'scrub':13}{s / (1 << 20):10.0f} MiB/s   plain reading {d / (1 << 20):.0f} MiB/s"
-              f"{s / d:8.2f}x", flush=True)
+        ways = [(), ("--checksums",)] if kind in ("zstd", "lz4") else [()]
+        scrub_beside_plain_read(f"scrub {kind}, file, cold", image, ranges, secret, ways, runs)
+        device = subprocess.run(["losetup", "-f", "--show", "-r", "--direct-io=on", image], check=True, capture_output=True, text=True)
+        try:
+            scrub_beside_plain_read(f"scrub {kind}, device", device.stdout.strip(), ranges, secret, ways, runs)
+        finally:
+            subprocess.run(["losetup", "-d", device.stdout.strip()], check=True)
 
 
 KERNEL_SCRIPT = """
