@@ -58,8 +58,9 @@ static const struct cli_opt dump_opts[] = {
 			  "leave out contents: data (inline data, values of extended attributes), "
 			  "filenames (and names of extended attributes, labels and devices), or "
 			  "both"},
-	[OPT_SINGLE_REPLICA] = {"single-replica", 0, NULL,
-				"one copy of each btree node; pointers to others lead nowhere"},
+	[OPT_SINGLE_REPLICA] =
+		{"single-replica", 0, NULL,
+		 "one copy of each btree node, a good one; pointers to others lead nowhere"},
 	[OPT_OUT_FORMAT] = {"format", 0, "FORMAT", "qcow2 or raw: sparse files, NAME.raw"},
 	[OPT_NOEXCL] = {"noexcl", 0, NULL, "accepted: devices are never opened exclusively"},
 	[OPT_PASSPHRASE_FILE] = {"passphrase_file", 0, "FILE",

@@ -5,6 +5,7 @@
 #include <linux/slab.h>
 #include <linux/sort.h>
 #include <linux/string.h>
+#include <sys/stat.h>
 #include "alloc/accounting.h"
 #include "alloc/usage.h"
 #include "btree/iter.h"
@@ -506,6 +507,20 @@ enum {
 	OPT_PASSPHRASE_FILE,
 };
 
+/* A mounted filesystem changes while it is read: the figures would be of no moment. */
+static void refuse_mounted(const struct cli_cmd *cmd, const struct cli_paths *paths)
+{
+	struct stat st;
+
+	darray_for_each(paths->d, path)
+		if (!stat(*path, &st) && S_ISDIR(st.st_mode))
+			cli_die(cmd,
+				"%s: is a directory; figures of a mounted filesystem are not "
+				"supported yet: unmount it, and name its devices",
+				*path);
+	cli_refuse_mounted(cmd, paths);
+}
+
 static int run_usage(const struct cli_cmd *cmd, int argc, char **argv)
 {
 	struct cli_parse p = CLI_PARSE(cmd, argc, argv);
@@ -527,6 +542,7 @@ static int run_usage(const struct cli_cmd *cmd, int argc, char **argv)
 	}
 	if (!paths.d.nr)
 		cli_usage_error(cmd, "please supply a device");
+	refuse_mounted(cmd, &paths);
 	if (cli_open(cmd, &u.c, &paths, &open, json ? "fs-usage" : NULL))
 		return EXIT_FAIL;
 	bch_usage_get(u.c, &u.total);

@@ -19,6 +19,7 @@
 #include "cmds.h"
 #include "host/discover.h"
 #include "host/keyring.h"
+#include "host/kmsg.h"
 #include "host/probe.h"
 #include "sb/crypt.h"
 #include "sb/super.h"
@@ -127,14 +128,36 @@ static int read_superblock(const struct cli_cmd *cmd, const char *path, struct b
 	return ret;
 }
 
+/* For the kernel; what does not exist is told when it is opened. */
 static bool all_block_devices(const struct mount *mt)
 {
 	bool all = true;
 	struct stat st;
 
 	darray_for_each(mt->m.paths.d, path)
-		all &= !stat(*path, &st) && S_ISBLK(st.st_mode);
+		all &= stat(*path, &st) || S_ISBLK(st.st_mode);
 	return all;
+}
+
+/* The kernel tells no device by name: are all that are given of the filesystem @sb? */
+static int check_members(struct mount *mt, const struct bch_sb *sb)
+{
+	struct bch_sb_handle other;
+	int ret = 0;
+
+	darray_for_each(mt->m.paths.d, path) {
+		memset(&other, 0, sizeof(other));
+		ret = read_superblock(mt->m.cmd, *path, &other);
+		if (!ret && memcmp(other.sb->uuid, sb->uuid, sizeof(sb->uuid))) {
+			cli_error(mt->m.cmd, "%s: is no member of the filesystem on %s", *path,
+				  mt->m.paths.d.data[0]);
+			ret = -EINVAL;
+		}
+		bch_sb_free(&other);
+		if (ret)
+			break;
+	}
+	return ret;
 }
 
 /* One block device stands for all members that can be found. */
@@ -215,16 +238,60 @@ static bool kernel_has_driver(void)
 static const char *advice(int err)
 {
 	switch (err) {
-	case EINVAL:
-		return "the kernel's log says more; if members are missing, -o degraded may help";
 	case EIO:
-		return "the kernel's log says more; 'bcachefs fsck' on the devices may help";
+		return "; 'bcachefs fsck' on the devices may help";
 	case EBUSY:
-		return "a device is in use, or the filesystem is mounted already";
+		return "; a device is in use, or the filesystem is mounted already";
 	case ENOKEY:
-		return "the key is missing; run 'bcachefs unlock' first";
+		return "; the key is missing; run 'bcachefs unlock' first";
 	}
-	return "the kernel's log may say more";
+	return "";
+}
+
+/* Membership is judged without the key. */
+static int no_key(struct bch_fs *c, struct bch_crypt_key *key, void *arg)
+{
+	return 0;
+}
+
+/* Would we open it? Says why not: missing members, split brain, a version that is not known. */
+static void own_opinion(struct mount *mt)
+{
+	struct bch_open_args args = mt->m.opts.open;
+	struct printbuf err = PRINTBUF;
+	struct bch_fs *c;
+
+	args.nostart = true;
+	args.get_key = no_key;
+	if (!bch_fs_open(&c, mt->m.paths.d.data, mt->m.paths.d.nr, &args, &err))
+		bch_fs_close(c);
+	else if (err.pos)
+		cli_error(mt->m.cmd, "%s", printbuf_str(&err));
+	printbuf_exit(&err);
+}
+
+/* @err: positive errno; @log: what the kernel logged. */
+static void tell_failure(struct mount *mt, const char *source, int err, struct printbuf *log)
+{
+	char *line, *rest = log->pos ? log->buf : NULL;
+
+	cli_error(mt->m.cmd, "%s: cannot be mounted on %s: %s%s", source, mt->m.mountpoint,
+		  strerror(err), advice(err));
+	while ((line = strsep(&rest, "\n")))
+		if (*line)
+			fprintf(stderr, "kernel: %s\n", line);
+	if (err == EINVAL)
+		own_opinion(mt);
+}
+
+static int check_mountpoint(const struct mount *mt)
+{
+	struct stat st;
+	int ret = stat(mt->m.mountpoint, &st) ? -errno : S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
+
+	if (ret)
+		cli_error(mt->m.cmd, "%s: %s", mt->m.mountpoint, strerror(-ret));
+	return ret;
 }
 
 static int check_unused(const struct mount *mt)
@@ -235,7 +302,7 @@ static int check_unused(const struct mount *mt)
 	if (mt->m.opts.flags & MS_REMOUNT)
 		return 0;
 	darray_for_each(mt->m.paths.d, path)
-		if (!ret && host_in_use(*path, &why)) {
+		if (!ret && host_in_use_for_mount(*path, mt->m.opts.flags & MS_RDONLY, &why)) {
 			cli_error(mt->m.cmd, "%s", printbuf_str(&why));
 			ret = -EBUSY;
 		}
@@ -248,8 +315,8 @@ static int mount_by_kernel(struct mount *mt)
 {
 	struct cli_fusemount *m = &mt->m;
 	unsigned long flags = m->opts.flags;
-	struct printbuf source = PRINTBUF;
-	int ret = 0;
+	struct printbuf source = PRINTBUF, log = PRINTBUF;
+	int kmsg = host_kmsg_open(), ret = 0;
 
 	darray_for_each(m->paths.d, path)
 		prt_printf(&source, "%s%s", source.pos ? ":" : "", *path);
@@ -268,9 +335,13 @@ static int mount_by_kernel(struct mount *mt)
 				      0;
 		}
 	}
-	if (ret && ret != -ENODEV)
-		cli_error(m->cmd, "%s: cannot be mounted on %s: %s; %s", printbuf_str(&source),
-			  m->mountpoint, strerror(-ret), advice(-ret));
+	if (ret && ret != -ENODEV) {
+		host_kmsg_read(kmsg, "bcachefs", &log);
+		tell_failure(mt, printbuf_str(&source), -ret, &log);
+	}
+	if (kmsg >= 0)
+		close(kmsg);
+	printbuf_exit(&log);
 	printbuf_exit(&source);
 	return ret;
 }
@@ -288,7 +359,11 @@ static int do_mount(struct mount *mt, const struct bch_sb *sb)
 	else if (!kernel_has_driver() && geteuid())
 		why = "the kernel has no driver for bcachefs";
 	if (!why) {
-		ret = check_unused(mt) ?: find_key(mt, sb) ?: mount_by_kernel(mt);
+		ret = check_members(mt, sb)	   ?:
+			      check_mountpoint(mt) ?:
+			      check_unused(mt)	   ?:
+			      find_key(mt, sb)	   ?:
+						     mount_by_kernel(mt);
 		if (ret != -ENODEV)
 			return ret ? EXIT_FAIL : EXIT_OK;
 		why = "the kernel has no driver for bcachefs";
@@ -351,6 +426,20 @@ static void parse_opt(struct mount *mt, int opt, const char *value, const char *
 	}
 }
 
+/* mount(8) calls its helper with -f for "everything but the mount"; elsewhere -f has a value. */
+static void helper_words(int argc, char **argv)
+{
+	const char *slash = strrchr(argv[0], '/');
+	static char fake[] = "--fake";
+	int i;
+
+	if (strcmp(slash ? slash + 1 : argv[0], "mount.bcachefs"))
+		return;
+	for (i = 1; i < argc; i++)
+		if (!strcmp(argv[i], "-f") && (i + 1 == argc || argv[i + 1][0] == '-'))
+			argv[i] = fake;
+}
+
 static int run_mount(const struct cli_cmd *cmd, int argc, char **argv)
 {
 	struct cli_parse p = CLI_PARSE(cmd, argc, argv);
@@ -359,6 +448,7 @@ static int run_mount(const struct cli_cmd *cmd, int argc, char **argv)
 	struct bch_sb_handle sb = {};
 	int opt, status = EXIT_FAIL;
 
+	helper_words(argc, argv);
 	while ((opt = cli_next(&p)) != CLI_END)
 		parse_opt(&mt, opt, p.value, &operand);
 	if (!operand)

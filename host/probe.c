@@ -219,11 +219,20 @@ static bool is_reader(const char *type, const char *options)
 	       (!strcmp(options, "ro") || !strncmp(options, "ro,", 3));
 }
 
+/* ... or: is it the kernel's, and may be written to? Such a one may be mounted at other places. */
+static bool is_writable(const char *type, const char *options)
+{
+	return type && options && !strcmp(type, "bcachefs") &&
+	       (!strcmp(options, "rw") || !strncmp(options, "rw,", 3));
+}
+
+typedef bool (*mount_filter)(const char *type, const char *options);
+
 /*
  * The first line of @file whose first word names @st; its second word, or NULL. A mount of several
- * devices is "a:b:c" there. @writers: mounts that only read are passed over.
+ * devices is "a:b:c" there. Mounts for which @harmless (may be NULL) is true are passed over.
  */
-static char *find_line(const char *file, const struct stat *st, bool writers)
+static char *find_line(const char *file, const struct stat *st, mount_filter harmless)
 {
 	FILE *f = fopen(file, "re");
 	char *line = NULL, *second = NULL;
@@ -236,7 +245,7 @@ static char *find_line(const char *file, const struct stat *st, bool writers)
 		char *options = strtok_r(NULL, " \t\n", &save);
 		char *whole = first ? strdup(first) : NULL;
 
-		if (writers && is_reader(type, options))
+		if (harmless && harmless(type, options))
 			first = next = NULL;
 		if (whole && next && (list_has(whole, "", st) || list_has(first, ":", st))) {
 			unescape(next);
@@ -312,7 +321,7 @@ static char *find_loop(const struct stat *st)
 	return name;
 }
 
-static bool in_use(const char *path, bool writers, struct printbuf *why)
+static bool in_use(const char *path, mount_filter harmless, struct printbuf *why)
 {
 	const char *how = NULL;
 	char *by = NULL;
@@ -320,9 +329,9 @@ static bool in_use(const char *path, bool writers, struct printbuf *why)
 
 	if (stat(path, &st))
 		return false;
-	if ((by = find_line("/proc/self/mounts", &st, writers)))
+	if ((by = find_line("/proc/self/mounts", &st, harmless)))
 		how = "is mounted on ";
-	else if ((by = find_line("/proc/swaps", &st, false)))
+	else if ((by = find_line("/proc/swaps", &st, NULL)))
 		how = "is used as swap ";
 	else if (S_ISBLK(st.st_mode) && (by = find_holder(&st)))
 		how = "is part of /dev/";
@@ -336,10 +345,15 @@ static bool in_use(const char *path, bool writers, struct printbuf *why)
 
 bool host_in_use(const char *path, struct printbuf *why)
 {
-	return in_use(path, false, why);
+	return in_use(path, NULL, why);
 }
 
 bool host_may_be_written(const char *path, struct printbuf *why)
 {
-	return in_use(path, true, why);
+	return in_use(path, is_reader, why);
+}
+
+bool host_in_use_for_mount(const char *path, bool ro, struct printbuf *why)
+{
+	return in_use(path, ro ? NULL : is_writable, why);
 }

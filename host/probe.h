@@ -27,5 +27,10 @@ int host_wipe(int fd);
 bool host_in_use(const char *path, struct printbuf *why);
 /* The same, but for our own mounts through FUSE, which only read. */
 bool host_may_be_written(const char *path, struct printbuf *why);
+/*
+ * The same, but for the kernel's mounts that the same filesystem may be mounted beside: by Linux
+ * 6.12 a second one with the other state, read-only or not, stops the first one's threads.
+ */
+bool host_in_use_for_mount(const char *path, bool ro, struct printbuf *why);
 
 #endif

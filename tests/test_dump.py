@@ -11,6 +11,7 @@ import pytest
 from imagesets import BTREES, all_sets
 from mounts import secret
 from normalise import same
+from placement import Placement
 
 SETS = {str(s): s for s in all_sets()}
 NAMED = ("extents", "inodes", "dirents", "xattrs", "alloc", "backpointers", "snapshots", "subvolumes")
@@ -229,6 +230,36 @@ def test_single_replica_has_one_copy_of_each_node(bcachefs, images, tmp, name, m
         expected, found = (re.sub(r"target \w+", "target", bcachefs.run("list", "-b", btree, *words, status=0).out)
                            for words in (original, copy))
         same(found, expected)
+
+
+@pytest.mark.parametrize("name", ("multi3", "unclean2"))
+@pytest.mark.parametrize("at", (24, 512), ids=("head", "keys"))
+def test_single_replica_is_a_good_one(bcachefs, copies, tmp, name, at):
+    """The first copies of the nodes of three btrees are damaged: their other copies are dumped."""
+    s = image_set(name)
+    key, paths = secret(s, tmp), copies(s)
+    words = [*key, *paths]
+    expected = {b: bcachefs.run("list", "-b", b, *words, status=0).out for b in ("dirents", "inodes", "extents")}
+    slots = {int(re.search(r"^Device index: +(\d+)", bcachefs.run("show-super", p).out, re.M)[1]): p for p in paths}
+    place, bad = Placement(bcachefs, words), 0
+    for btree in expected:
+        text = bcachefs.run("list", "-b", btree, "-m", "nodes", *words, status=0).out
+        for node in re.split(r"^(?=.* btree_ptr)", text, flags=re.M):
+            ptrs = re.findall(r"ptr: *(?:\S+ )?(\d+):(\d+):(\d+) gen", node)
+            if len(ptrs) > 1:
+                offset = (int(ptrs[0][1]) * place.bucket_sectors[int(ptrs[0][0])] + int(ptrs[0][2])) * 512
+                with open(slots[int(ptrs[0][0])], "r+b") as f:
+                    f.seek(offset + at)
+                    byte = f.read(1)
+                    f.seek(offset + at)
+                    f.write(bytes([byte[0] ^ 0x10]))
+                bad += 1
+    assert bad >= 3
+    packed = dump(bcachefs, tmp, words, "--single-replica")
+    bcachefs.run("undump", *packed, status=0)
+    for btree in expected:
+        found = bcachefs.run("list", "-b", btree, *key, *(p[:-6] for p in packed), status=0).out
+        same(re.sub(r"target \w+", "target", found), re.sub(r"target \w+", "target", expected[btree]))
 
 
 # ---- The real tool ----

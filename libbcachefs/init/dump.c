@@ -11,6 +11,7 @@
 #include <linux/sort.h>
 #include <linux/string.h>
 #include "btree/iter.h"
+#include "btree/read.h"
 #include "format/errcode.h"
 #include "format/extents.h"
 #include "format/sb.h"
@@ -80,23 +81,72 @@ static int add_journal(struct bch_dump *d, struct bch_dev *ca)
 	return ret;
 }
 
+/* How many sectors from its start on does the copy of the node at @ptr have that are good? */
+static u32 good_sectors(struct bch_dump *d, struct bkey_view k, u64 ptr, u8 *buf)
+{
+	const struct bch_btree_ptr_v2 *v2 = k.k->type == KEY_TYPE_btree_ptr_v2 ? k.v : NULL;
+	struct bch_dev *ca = bch_dev(d->c, EXTENT_PTR_DEV(ptr));
+	struct raw_node n;
+
+	if (!bch_dev_online(ca) ||
+	    bdev_read(ca->bdev, EXTENT_PTR_OFFSET(ptr), buf, bch_node_bytes(d->c)))
+		return 0;
+	bch_raw_node_init(&n, d->c, buf);
+	while (bch_raw_node_next_set(&n) && !n.csum_unknown && !n.csum_bad)
+		if (v2 && n.set->seq != v2->seq)
+			return 0;
+	return n.offset;
+}
+
+/* The pointer to the best copy that is here, the first of equal ones; 0: there is none. */
+static int best_ptr(struct bch_dump *d, struct bkey_view k, u64 *best)
+{
+	unsigned nr = 0;
+	u32 most = 0, n;
+	u64 ptr;
+	u8 *buf;
+
+	*best = 0;
+	bkey_for_each_ptr(k, &extent_entry_sizes_known, ptr)
+	{
+		if (!bch_dev_online(bch_dev(d->c, EXTENT_PTR_DEV(ptr))))
+			continue;
+		*best = nr++ ? *best : ptr;
+	}
+	if (nr < 2)
+		return 0;
+	buf = kvmalloc(bch_node_bytes(d->c), GFP_KERNEL);
+	if (!buf)
+		return -ENOMEM;
+	bkey_for_each_ptr(k, &extent_entry_sizes_known, ptr)
+	{
+		n = good_sectors(d, k, ptr, buf);
+		if (n > most) {
+			*best = ptr;
+			most = n;
+		}
+	}
+	kvfree(buf);
+	return 0;
+}
+
 static int add_node(struct bch_dump *d, struct bkey_view k)
 {
 	int ret = 0;
-	u64 ptr;
+	u64 ptr, only = 0;
 
 	if (!btree_key_is_ptr(k.k))
 		return 0;
+	if (d->flags & DUMP_SINGLE_REPLICA && (ret = best_ptr(d, k, &only)))
+		return ret;
 	bkey_for_each_ptr(k, &extent_entry_sizes_known, ptr)
 	{
 		struct bch_dev *ca = bch_dev(d->c, EXTENT_PTR_DEV(ptr));
 
-		if (!bch_dev_online(ca) || ret)
+		if (!bch_dev_online(ca) || ret || (only && ptr != only))
 			continue;
 		ret = add_piece(d, ca, DUMP_NODE, (u64)EXTENT_PTR_OFFSET(ptr) << 9,
 				bch_node_bytes(d->c));
-		if (d->flags & DUMP_SINGLE_REPLICA)
-			break;
 	}
 	return ret;
 }
@@ -211,6 +261,25 @@ void bch_dump_exit(struct bch_dump *d)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(d->devs); i++)
 		darray_exit(&d->devs[i].pieces);
+}
+
+bool bch_dump_has_node(const struct bch_dump *d, unsigned dev, u64 start)
+{
+	size_t low = 0, high = d->devs[dev].pieces.nr;
+	const struct dump_piece *p = d->devs[dev].pieces.data;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (p[mid].start < start)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	for (; low < d->devs[dev].pieces.nr && p[low].start == start; low++)
+		if (p[low].kind == DUMP_NODE)
+			return true;
+	return false;
 }
 
 /* Streaming */

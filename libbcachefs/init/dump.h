@@ -15,7 +15,7 @@ enum bch_dump_flags {
 	DUMP_SANITIZE_NAMES = 1U << 1,
 	/* Inline data becomes zeros, values of extended attributes become X; but not ACLs. */
 	DUMP_SANITIZE_DATA = 1U << 2,
-	/* One copy of each node; the other pointers lead to no device. */
+	/* One copy of each node, a good one; the other pointers lead to no device. */
 	DUMP_SINGLE_REPLICA = 1U << 3,
 };
 #define DUMP_SANITIZE (DUMP_SANITIZE_NAMES | DUMP_SANITIZE_DATA)
@@ -51,6 +51,8 @@ struct bch_dump {
  */
 int bch_dump_collect(struct bch_dump *d, struct bch_fs *c, unsigned flags);
 void bch_dump_exit(struct bch_dump *d);
+/* Is the node at byte @start of member @dev part of it? */
+bool bch_dump_has_node(const struct bch_dump *d, unsigned dev, u64 start);
 
 /* @bytes is a multiple of the cluster size; offsets ascend. 0 or negative: it ends. */
 typedef int (*bch_dump_emit)(void *arg, u64 offset, const void *buf, size_t bytes);

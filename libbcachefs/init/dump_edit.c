@@ -64,7 +64,7 @@ static void blank_xattr(struct bch_dump *d, u8 *v, size_t bytes)
 	memset(v + val, 0, bytes - val);
 }
 
-/* Of the pointers to a node the first that leads to a device that is here stays. */
+/* Of the pointers to a node one stays that leads to a copy in the dump. */
 static void keep_one_ptr(struct bch_dump *d, const struct bkey *k, u8 *v)
 {
 	struct extent_entries e = bkey_extent_entries((struct bkey_view){k, v});
@@ -76,7 +76,8 @@ static void keep_one_ptr(struct bch_dump *d, const struct bkey *k, u8 *v)
 
 		if (extent_entry_type(word) != EXTENT_ENTRY_ptr)
 			continue;
-		if (!kept && bch_dev_online(bch_dev(d->c, EXTENT_PTR_DEV(word)))) {
+		if (!kept &&
+		    bch_dump_has_node(d, EXTENT_PTR_DEV(word), (u64)EXTENT_PTR_OFFSET(word) << 9)) {
 			kept = true;
 			continue;
 		}

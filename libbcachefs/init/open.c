@@ -208,14 +208,19 @@ static int may_start(struct bch_fs *c, const struct bch_open_args *args, struct 
 	unsigned flags = (args->degraded ? SB_START_DEGRADED : 0) |
 			 (args->very_degraded || args->salvage ? SB_START_VERY_DEGRADED : 0);
 	bool online[BCH_MAX_DEVS + 1] = {};
+	struct printbuf missing = PRINTBUF;
 	unsigned i;
 	int ret;
 
 	for (i = 0; i < c->nr_devices; i++) {
 		online[i] = bch_dev_online(bch_dev(c, i));
-		if (bch_dev(c, i) && !online[i] && flags)
-			bch_log(c, "device %u is missing", i);
+		if (bch_dev(c, i) && !online[i] && flags) {
+			printbuf_reset(&missing);
+			bch_member_missing_to_text(&missing, c->sb->sb, i);
+			bch_log(c, "%s", printbuf_str(&missing));
+		}
 	}
+	printbuf_exit(&missing);
 	ret = bch_sb_may_start(c->sb->sb, online, flags, err);
 	if (ret && !args->very_degraded)
 		prt_str(err, flags ? "; option 'very_degraded' opens what is left of the data" :

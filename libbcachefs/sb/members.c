@@ -385,6 +385,28 @@ static void member_to_text(struct printbuf *out, const struct bch_sb *sb,
 	printbuf_indent_sub(out, 2);
 }
 
+void bch_member_missing_to_text(struct printbuf *out, const struct bch_sb *sb, unsigned idx)
+{
+	struct bch_member m = bch_member_get(sb, idx);
+
+	prt_printf(out, "member %u is missing (", idx);
+	if (member_group(&m)) {
+		prt_str(out, "label ");
+		bch_label_path_to_text(out, sb, member_group(&m) - 1);
+		prt_str(out, ", ");
+	}
+	prt_str(out, "uuid ");
+	prt_uuid(out, m.uuid);
+	prt_str(out, ", ");
+	if (m.last_mount) {
+		prt_str(out, "last mounted ");
+		prt_date(out, le64_to_cpu(m.last_mount));
+	} else {
+		prt_str(out, "never mounted");
+	}
+	prt_char(out, ')');
+}
+
 /* Slot @idx of this very section. */
 static struct bch_member slot_of(const struct sb_section *s, unsigned idx)
 {

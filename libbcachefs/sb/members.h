@@ -14,6 +14,9 @@ struct bch_sb_handle;
 
 /* The slot as stored (v2 if it exists, else v1), what is not stored as 0. @idx may be anything. */
 struct bch_member bch_member_get(const struct bch_sb *sb, unsigned idx);
+
+/* For messages: "member 1 is missing (label hdd.b, uuid U, last mounted D)". */
+void bch_member_missing_to_text(struct printbuf *out, const struct bch_sb *sb, unsigned idx);
 /* Store it in v2 (which must exist), as much as its entries hold. */
 void bch_member_put(struct bch_sb *sb, unsigned idx, const struct bch_member *m);
 /* In use: uuid neither zero nor the one of removed members. */

@@ -128,7 +128,7 @@ int bch_sb_may_start(const struct bch_sb *sb, const bool *online, unsigned flags
 {
 	const struct sb_section *s = bch_sb_section(sb, SB_SECTION_replicas) ?:
 					     bch_sb_section(sb, SB_SECTION_replicas_v0);
-	unsigned i, nr_online;
+	unsigned i, nr_online, nr_missing = 0;
 	struct entry e;
 	const u8 *p;
 
@@ -137,9 +137,11 @@ int bch_sb_may_start(const struct bch_sb *sb, const bool *online, unsigned flags
 
 		if (!bch_member_alive(&m) || online[i] || member_state(&m) > BCH_MEMBER_STATE_ro)
 			continue;
-		prt_printf(err, "member %u is missing", i);
-		return -BCH_ERR_insufficient_devices_to_start;
+		prt_str(err, nr_missing++ ? ", " : "");
+		bch_member_missing_to_text(err, sb, i);
 	}
+	if (nr_missing)
+		return -BCH_ERR_insufficient_devices_to_start;
 	for (p = s ? entries_start(s) : NULL; p && (p = entry_get(s, p, &e));) {
 		if (entry_suffices(sb, &e, online, flags, &nr_online))
 			continue;
