@@ -101,6 +101,17 @@ bool bch_extent_ptr_next(struct extent_ptr_iter *iter, struct extent_ptr *p)
 	return false;
 }
 
+bool bch_extent_is_poisoned(const struct bch_fs *c, struct bkey_view k)
+{
+	struct extent_entries e = bkey_extent_entries(k);
+	const u64 *entry;
+
+	while ((entry = extent_entry_next(&e, bch_extent_sizes(c))))
+		if (extent_entry_type(*entry) == EXTENT_ENTRY_flags)
+			return EXTENT_FLAGS(*entry) & EXTENT_FLAG_POISONED;
+	return false;
+}
+
 /* Checks of lists of entries */
 
 struct entries_check {

@@ -51,6 +51,9 @@ void bch_extent_ptr_iter_init(struct extent_ptr_iter *iter, const struct bch_fs 
 /* The next pointer; false at the end of the list or before an entry that cannot be skipped. */
 bool bch_extent_ptr_next(struct extent_ptr_iter *iter, struct extent_ptr *p);
 
+/* Was the data known to be bad when it was moved, and given a new checksum (since 1.25)? */
+bool bch_extent_is_poisoned(const struct bch_fs *c, struct bkey_view k);
+
 /* What holds for the pointers of a key of @size sectors before its first crc entry. */
 struct extent_crc bch_extent_crc_none(u32 size);
 /* Decode an entry of one of the three crc types. */

@@ -250,7 +250,7 @@ struct tries {
 	unsigned nr;
 	int err;	 /* of the last try */
 	unsigned failed; /* index of the pointer that failed last */
-	bool any_dirty, unwritten;
+	bool any_dirty, unwritten, poisoned;
 };
 
 static void tries_init(struct tries *t, const struct bch_read *r, struct bkey_view k)
@@ -259,7 +259,8 @@ static void tries_init(struct tries *t, const struct bch_read *r, struct bkey_vi
 	struct extent_ptr_iter iter;
 	struct extent_ptr p;
 
-	*t = (struct tries){.err = -BCH_ERR_no_device_to_read_from};
+	*t = (struct tries){.err = -BCH_ERR_no_device_to_read_from,
+			    .poisoned = bch_extent_is_poisoned(c, k)};
 	bch_extent_ptr_iter_init(&iter, c, k);
 	while (t->nr < BKEY_PTRS_MAX && bch_extent_ptr_next(&iter, &p)) {
 		t->any_dirty |= !p.cached;
@@ -332,6 +333,11 @@ static int piece_read(struct piece *piece, struct tries *t)
 		memset(piece->dst, 0, piece->len);
 		if (t->unwritten)
 			return 0;
+	}
+	/* Its checksum was made anew from bad data. */
+	if (t->poisoned && !piece->req->r->keep_bad) {
+		t->err = -BCH_ERR_extent_poisoned;
+		return t->err;
 	}
 	while ((pick = tries_pick(t, done)) >= 0) {
 		done |= 1U << pick;
