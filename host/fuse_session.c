@@ -536,10 +536,13 @@ static const struct fuse_lowlevel_ops ops = {
 	.statfs = op_statfs,
 };
 
-/* Free inodes for free sectors: kernels of the newest formats count fewer of them. */
-static u64 free_inodes(const struct bch_fs *c, u64 sectors)
+/* Inodes: kernels of the newest formats count fewer free ones, others none of those in use. */
+static void statfs_inodes(struct session *s, const struct bch_usage *u)
 {
-	return sectors << (c->version > BCH_VERSION(1, 28) ? 1 : 3);
+	bool newest = s->c->version > BCH_VERSION(1, 28);
+
+	s->statfs.f_ffree = s->statfs.f_favail = u->free << (newest ? 1 : 3);
+	s->statfs.f_files = s->statfs.f_ffree + (newest ? u->nr_inodes : 0);
 }
 
 /* Figures of statfs(2) (spec 05 section 6.6). */
@@ -558,11 +561,9 @@ static void statfs_init(struct session *s)
 		.f_blocks = u.capacity / block,
 		.f_bfree = u.free / block,
 		.f_bavail = u.avail / block,
-		.f_ffree = free_inodes(c, u.free),
 		.f_namemax = NAME_LEN_MAX,
 	};
-	s->statfs.f_favail = s->statfs.f_ffree;
-	s->statfs.f_files = s->statfs.f_ffree + u.nr_inodes;
+	statfs_inodes(s, &u);
 }
 
 static int loop(struct fuse_session *se, bool single_thread)

@@ -124,11 +124,11 @@ def test_long_and_odd_names_are_found(images, mounted):
 
 
 def test_space_is_counted_as_by_the_kernel(images, mounted):
-    for name in ("basic", "multi3", "blk4k", "n28"):
+    for name in ("basic", "multi3", "blk4k", "n28", "n39"):
         text = SETS[name].text("statfs.txt")
-        expected = {k: int(v) for k, v in re.findall(r"(blocks|free|avail|ffree|bsize|namelen) (\d+)", text)}
+        expected = {k: int(v) for k, v in re.findall(r"(blocks|free|avail|files|ffree|bsize|namelen) (\d+)", text)}
         st = os.statvfs(mounted(SETS[name], images(SETS[name])))
-        assert {"blocks": st.f_blocks, "free": st.f_bfree, "avail": st.f_bavail, "ffree": st.f_ffree,
+        assert {"blocks": st.f_blocks, "free": st.f_bfree, "avail": st.f_bavail, "files": st.f_files, "ffree": st.f_ffree,
                 "bsize": st.f_bsize, "namelen": st.f_namemax} == expected, name
 
 
