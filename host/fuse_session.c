@@ -32,7 +32,7 @@
 #define READAHEAD     (4U << 20) /* several requests, so that all processors have work */
 #define REQUEST_MAX   (1U << 20)
 #define SMALL_READ    (64U << 10) /* not worth the waking of another thread */
-#define COOKIE_DOT    1 /* cookies of real entries are larger than 2 */
+#define COOKIE_DOT    1		  /* cookies of real entries are larger than 2 */
 #define COOKIE_DOTDOT 2
 
 struct session {
