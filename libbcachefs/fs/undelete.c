@@ -290,23 +290,15 @@ static struct bkey_i *reflink_find(struct reading *r, u64 at)
 {
 	struct undelete_keys *keys = r->d->keys;
 	const struct undelete_key *best = NULL;
-	size_t lo = 0, hi = keys->d[UNDELETE_reflink].nr, first;
+	size_t first = darray_seek(keys->d[UNDELETE_reflink], k, k->k->k.p.offset <= at), i;
 
-	while (lo < hi) {
-		size_t m = lo + (hi - lo) / 2;
-
-		if (keys->d[UNDELETE_reflink].data[m].k->k.p.offset <= at)
-			lo = m + 1;
-		else
-			hi = m;
-	}
-	for (first = lo; lo < keys->d[UNDELETE_reflink].nr; lo++) {
-		const struct undelete_key *k = &keys->d[UNDELETE_reflink].data[lo];
+	for (i = first; i < keys->d[UNDELETE_reflink].nr; i++) {
+		const struct undelete_key *k = &keys->d[UNDELETE_reflink].data[i];
 		bool noted = k->source == BCH_UNDELETE_journal;
 
 		if (k->k->k.p.offset > at + keys->reflink_size_max)
 			break;
-		if (lo - first == REFLINK_LOOK_MAX) {
+		if (i - first == REFLINK_LOOK_MAX) {
 			r->f->doubt = "there are too many old states of its data";
 			break;
 		}

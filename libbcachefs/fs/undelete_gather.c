@@ -110,17 +110,13 @@ static int cmp_deaths(const void *_l, const void *_r)
 
 static int deaths_by_id(struct bch_undelete *d)
 {
-	size_t bytes = d->keys->deaths.nr * sizeof(struct undelete_death);
+	int ret = 0;
 
-	if (!bytes)
-		return 0;
-	d->keys->deaths_by_id = kvmalloc(bytes, GFP_KERNEL);
-	if (!d->keys->deaths_by_id)
-		return -ENOMEM;
-	memcpy(d->keys->deaths_by_id, d->keys->deaths.data, bytes);
-	sort(d->keys->deaths_by_id, d->keys->deaths.nr, sizeof(struct undelete_death), cmp_deaths,
-	     NULL);
-	return 0;
+	darray_for_each(d->keys->deaths, death)
+		ret = ret ?: darray_push(&d->keys->deaths_by_id, *death);
+	sort(d->keys->deaths_by_id.data, d->keys->deaths_by_id.nr, sizeof(struct undelete_death),
+	     cmp_deaths, NULL);
+	return ret;
 }
 
 static int cmp_subvols(const void *_l, const void *_r)
@@ -140,19 +136,10 @@ static int cmp_orphans(const void *_l, const void *_r)
 /* What was above @snapshot, if that is known and gone; else 0. */
 static u32 parent_of_orphan(const struct bch_undelete *d, u32 snapshot)
 {
-	size_t l = 0, r = d->keys->orphans.nr;
+	size_t i = darray_seek(d->keys->orphans, o, o->snapshot < snapshot);
+	const struct undelete_orphan *o = &d->keys->orphans.data[i];
 
-	while (l < r) {
-		size_t m = l + (r - l) / 2;
-
-		if (d->keys->orphans.data[m].snapshot < snapshot)
-			l = m + 1;
-		else
-			r = m;
-	}
-	return l < d->keys->orphans.nr && d->keys->orphans.data[l].snapshot == snapshot ?
-		       d->keys->orphans.data[l].parent :
-		       0;
+	return i < d->keys->orphans.nr && o->snapshot == snapshot ? o->parent : 0;
 }
 
 /* Those that are still being deleted. */
@@ -190,28 +177,15 @@ static int find_dead(struct bch_undelete *d)
 static const struct undelete_death *death_of(const struct bch_undelete *d, u32 snapshot,
 					     struct bch_undelete_time t)
 {
-	const struct undelete_death *deaths = d->keys->deaths.data, *by_id = d->keys->deaths_by_id;
-	size_t nr = d->keys->deaths.nr, l, r;
+	const struct undelete_keys *keys = d->keys;
+	size_t i = darray_seek(keys->deaths_by_id, death, death->snapshot < snapshot);
+	const struct undelete_death *own = &keys->deaths_by_id.data[i];
 
-	for (l = 0, r = nr; l < r;) {
-		size_t m = l + (r - l) / 2;
-
-		if (by_id[m].snapshot < snapshot)
-			l = m + 1;
-		else
-			r = m;
-	}
-	if (l < nr && by_id[l].snapshot == snapshot && undelete_time_cmp(by_id[l].t, t) <= 0)
-		return &by_id[l];
-	for (l = 0, r = nr; l < r;) {
-		size_t m = l + (r - l) / 2;
-
-		if (undelete_time_cmp(deaths[m].t, t) <= 0)
-			l = m + 1;
-		else
-			r = m;
-	}
-	return l ? &deaths[l - 1] : NULL;
+	if (i < keys->deaths_by_id.nr && own->snapshot == snapshot &&
+	    undelete_time_cmp(own->t, t) <= 0)
+		return own;
+	i = darray_seek(keys->deaths, death, undelete_time_cmp(death->t, t) <= 0);
+	return i ? &keys->deaths.data[i - 1] : NULL;
 }
 
 /* ---- First pass: inodes ---- */
@@ -603,19 +577,11 @@ static int kept_add(struct bch_undelete *d, const struct dirent_update *u)
 	return darray_push(&d->keys->kept, f);
 }
 
-static bool is_among(const u64 *sorted, size_t nr, u64 inum)
+static bool has_new_name(const struct journal_walk *w, u64 inum)
 {
-	size_t l = 0, r = nr;
+	size_t i = darray_seek(w->new, n, *n < inum);
 
-	while (l < r) {
-		size_t m = l + (r - l) / 2;
-
-		if (sorted[m] < inum)
-			l = m + 1;
-		else
-			r = m;
-	}
-	return l < nr && sorted[l] == inum;
+	return i < w->new.nr && w->new.data[i] == inum;
 }
 
 static int journal_trans_end(struct journal_walk *w)
@@ -629,7 +595,7 @@ static int journal_trans_end(struct journal_walk *w)
 			.inum = u->inum,
 			.t = u->t,
 			.source = BCH_UNDELETE_journal,
-			.removed = !is_among(w->new.data, w->new.nr, u->inum),
+			.removed = !has_new_name(w, u->inum),
 		};
 
 		if (ret || (!key.removed && !undelete_find(w->d, u->inum, 0)))
@@ -827,7 +793,7 @@ void bch_undelete_exit(struct bch_undelete *d)
 	darray_exit(&d->keys->orphans);
 	darray_exit(&d->keys->subvols);
 	darray_exit(&d->keys->kept);
-	kvfree(d->keys->deaths_by_id);
+	darray_exit(&d->keys->deaths_by_id);
 	kfree(d->keys);
 	d->keys = NULL;
 }

@@ -62,39 +62,19 @@ void undelete_keys_sort(struct bch_undelete *d, enum undelete_kind kind)
 
 size_t undelete_keys_seek(const struct bch_undelete *d, enum undelete_kind kind, u64 inum)
 {
-	size_t l = 0, r = d->keys->d[kind].nr;
-
-	while (l < r) {
-		size_t m = l + (r - l) / 2;
-
-		if (d->keys->d[kind].data[m].inum < inum)
-			l = m + 1;
-		else
-			r = m;
-	}
-	return l;
+	return darray_seek(d->keys->d[kind], k, k->inum < inum);
 }
 
 /* Index of the first file behind these: of one inode number and snapshot by generation. */
 static size_t files_seek(const struct bch_undelete *d, u64 inum, u32 snapshot,
 			 const struct bch_undelete_time *deleted)
 {
-	size_t l = 0, r = d->files.nr;
-
-	while (l < r) {
-		size_t m = l + (r - l) / 2;
-		const struct bch_undelete_file *f = &d->files.data[m];
-
-		if (f->inum < inum ||
-		    (f->inum == inum &&
-		     (f->snapshot < snapshot ||
-		      (f->snapshot == snapshot &&
-		       (!deleted || undelete_time_cmp(f->deleted, *deleted) < 0)))))
-			l = m + 1;
-		else
-			r = m;
-	}
-	return l;
+	return darray_seek(d->files, f,
+			   f->inum < inum ||
+				   (f->inum == inum &&
+				    (f->snapshot < snapshot ||
+				     (f->snapshot == snapshot &&
+				      (!deleted || undelete_time_cmp(f->deleted, *deleted) < 0)))));
 }
 
 struct bch_undelete_file *undelete_find(const struct bch_undelete *d, u64 inum, u32 snapshot)
@@ -114,41 +94,33 @@ struct bch_undelete_file *undelete_find_at(const struct bch_undelete *d, u64 inu
 	return f && f->inum == inum && f->snapshot == snapshot ? f : NULL;
 }
 
-/* The last of the keys from @first on that come from @source and are not behind @end; or NULL. */
+/* The last of the keys of @inum that come from @source and are not behind @end; or NULL. */
 static const struct undelete_key *last_of_source(const struct bch_undelete *d,
-						 enum undelete_kind kind, size_t first, u8 source,
+						 enum undelete_kind kind, u64 inum, u8 source,
 						 struct bch_undelete_time end)
 {
-	const struct undelete_key *keys = d->keys->d[kind].data;
-	size_t l = first, r = d->keys->d[kind].nr;
-	u64 inum = keys[first].inum;
+	const struct undelete_key *last;
+	size_t i;
 
 	if (source != BCH_UNDELETE_journal)
 		end.offset = U32_MAX;
-	while (l < r) {
-		size_t m = l + (r - l) / 2;
-
-		if (keys[m].inum == inum &&
-		    (keys[m].source < source ||
-		     (keys[m].source == source && undelete_time_cmp(keys[m].t, end) <= 0)))
-			l = m + 1;
-		else
-			r = m;
-	}
-	return l > first && keys[l - 1].source == source ? &keys[l - 1] : NULL;
+	i = darray_seek(d->keys->d[kind], k,
+			k->inum < inum ||
+				(k->inum == inum &&
+				 (k->source < source ||
+				  (k->source == source && undelete_time_cmp(k->t, end) <= 0))));
+	last = i ? &d->keys->d[kind].data[i - 1] : NULL;
+	return last && last->inum == inum && last->source == source ? last : NULL;
 }
 
 const struct undelete_key *undelete_last_key(const struct bch_undelete *d, enum undelete_kind kind,
 					     u64 inum, struct bch_undelete_time end)
 {
 	const struct undelete_key *best = NULL, *k;
-	size_t first = undelete_keys_seek(d, kind, inum);
 	unsigned source;
 
-	if (first == d->keys->d[kind].nr || d->keys->d[kind].data[first].inum != inum)
-		return NULL;
 	for (source = 0; source < BCH_UNDELETE_SOURCE_NR; source++) {
-		k = last_of_source(d, kind, first, source, end);
+		k = last_of_source(d, kind, inum, source, end);
 		if (k && (!best || undelete_time_cmp(k->t, best->t) > 0))
 			best = k;
 	}
@@ -157,35 +129,19 @@ const struct undelete_key *undelete_last_key(const struct bch_undelete *d, enum 
 
 bool undelete_is_dead(const struct bch_undelete *d, u32 snapshot)
 {
-	size_t l = 0, r = d->keys->dead.nr;
+	size_t i = darray_seek(d->keys->dead, id, *id < snapshot);
 
-	while (l < r) {
-		size_t m = l + (r - l) / 2;
-
-		if (d->keys->dead.data[m] < snapshot)
-			l = m + 1;
-		else
-			r = m;
-	}
-	return l < d->keys->dead.nr && d->keys->dead.data[l] == snapshot;
+	return i < d->keys->dead.nr && d->keys->dead.data[i] == snapshot;
 }
 
 const struct undelete_subvol *undelete_find_subvol(const struct bch_undelete *d, u64 inum,
 						   u32 snapshot)
 {
+	size_t i = darray_seek(d->keys->subvols, s,
+			       s->root < inum || (s->root == inum && s->snapshot < snapshot));
 	const struct undelete_subvol *subvols = d->keys->subvols.data;
-	size_t nr = d->keys->subvols.nr, l = 0, r = nr;
 
-	while (l < r) {
-		size_t m = l + (r - l) / 2;
-
-		if (subvols[m].root < inum ||
-		    (subvols[m].root == inum && subvols[m].snapshot < snapshot))
-			l = m + 1;
-		else
-			r = m;
-	}
-	if (l < nr && subvols[l].root == inum)
-		return &subvols[l];
-	return l && subvols[l - 1].root == inum ? &subvols[l - 1] : NULL;
+	if (i < d->keys->subvols.nr && subvols[i].root == inum)
+		return &subvols[i];
+	return i && subvols[i - 1].root == inum ? &subvols[i - 1] : NULL;
 }

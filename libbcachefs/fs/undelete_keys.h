@@ -53,11 +53,11 @@ struct undelete_keys {
 	u64 bytes;
 	u64 complete_from; /* no update of the journal is missing from this entry on */
 	u32 reflink_size_max;
-	DARRAY(struct undelete_death) deaths;	/* by time */
-	struct undelete_death *deaths_by_id;	/* the same, by snapshot and time */
-	DARRAY(u32) dead;			/* snapshots that still have keys; ascending */
-	DARRAY(struct undelete_orphan) orphans; /* by snapshot */
-	DARRAY(struct undelete_subvol) subvols; /* by root and snapshot */
+	DARRAY(struct undelete_death) deaths;	    /* by time */
+	DARRAY(struct undelete_death) deaths_by_id; /* and time */
+	DARRAY(u32) dead;			    /* snapshots that still have keys; ascending */
+	DARRAY(struct undelete_orphan) orphans;	    /* by snapshot */
+	DARRAY(struct undelete_subvol) subvols;	    /* by root and snapshot */
 	DARRAY(struct bch_undelete_file) kept;
 	DARRAY(struct bkey_i *) memory; /* of the keys */
 };

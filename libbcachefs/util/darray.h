@@ -46,6 +46,24 @@
 
 #define darray_last(d)	((d).data[(d).nr - 1])
 
+/*
+ * Of a sorted array: the index of the first element that is not before what is looked for, nr if
+ * all are. @before is an expression of @i, a pointer to an element.
+ */
+#define darray_seek(d, i, before)					\
+({									\
+	size_t _l = 0, _r = (d).nr;					\
+	while (_l < _r) {						\
+		size_t _m = _l + (_r - _l) / 2;				\
+		const __typeof__(*(d).data) *i = &(d).data[_m];		\
+		if (before)						\
+			_l = _m + 1;					\
+		else							\
+			_r = _m;					\
+	}								\
+	_l;								\
+})
+
 #define darray_exit(d)									\
 do {											\
 	kfree((d)->data);								\
