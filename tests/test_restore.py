@@ -16,7 +16,7 @@ import manifest
 import superblock
 from imagesets import HERE, SETS, copy_sparse, data_hash, have
 from mounts import recorded, secret, tree
-from wreck import Wreck, damage
+from wreck import FOUND, Wreck, damage
 
 # Inode numbers and what follows from the target's own layout; ctime cannot be set.
 NOT_HELD = {"ino", "ctime", "blocks"}
@@ -679,6 +679,42 @@ def test_earlier_states_of_a_real_filesystem(bcachefs, real_tool, vm, tmp, endin
                     assert entries[path]["type"] == "file" and entries[path]["errors"], f"{r!r}"
     print(f"{whole} objects of three states came out whole")
     assert whole > 60
+
+
+NESTED = r"""
+set -e
+mount -t bcachefs /dev/d0 /mnt; cd /mnt
+bcachefs subvolume create sv; echo 1 >sv/first
+bcachefs subvolume snapshot sv a; echo a >a/only-a; rm a/first
+bcachefs subvolume snapshot a b; echo b >b/only-b; echo a >a/again
+bcachefs subvolume snapshot b c; echo b >b/again; echo sv >sv/later
+bcachefs subvolume snapshot sv d; echo sv >sv/latest
+sync; python3 /in/manifest.py /mnt >/out/manifest; cd /; umount /mnt
+"""
+
+
+@pytest.mark.xdist_group("vm")
+def test_nested_snapshots_without_their_btrees(bcachefs, real_tool, vm, tmp):
+    """Of whom a snapshot was made shows in what that one wrote afterwards."""
+    def fresh():
+        image = os.path.join(tmp, "dev0.img")
+        with open(image, "wb") as f:
+            f.truncate(128 << 20)
+        return [image]
+
+    r, images = real_tool.format(fresh, "{}")
+    with open(os.path.join(HERE, "manifest.py"), "rb") as f:
+        run = vm(NESTED, images, files={"manifest.py": f.read()}, timeout=600)
+    assert run.status == 0, f"{run!r}"
+    expected = manifest.parse(run.out["manifest"].decode())
+    wreck = Wreck(bcachefs, SETS["basic"], images, tmp)
+    FOUND.clear()
+    wreck.whole_btree("snapshots", "subvolumes")
+    FOUND.clear()
+    wreck.journal()
+    r = wreck.run("restore", "--json", "--scan", target=os.path.join(tmp, "out"))
+    assert "there are other ways to see it" not in r.err, f"{r!r}"
+    assert not difference(tree(os.path.join(tmp, "out")), expected), f"{r!r}"
 
 
 def test_journal_does_not_reach_back_for_ever(bcachefs, images, tmp):

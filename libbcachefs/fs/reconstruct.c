@@ -332,12 +332,38 @@ static int place(struct reconstruct *r, u32 id, u32 parent)
 	return 0;
 }
 
-/* The subvolume that @s was made of. */
-static struct subvol *source_of(struct reconstruct *r, const struct subvol *s)
+/* The subvolume of which the root directory @inum has a version that was written in @snapshot. */
+static struct subvol *subvol_of_root(struct reconstruct *r, u64 inum, u32 snapshot)
 {
-	struct subvol *from = subvol_find(r, s->s.creation_parent);
+	size_t lo = 0, hi = r->roots.nr;
+	const struct root key = {.inum = inum, .snapshot = snapshot};
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+		int cmp = cmp_roots(&r->roots.data[mid], &key);
+
+		if (!cmp)
+			return subvol_find(r, r->roots.data[mid].subvol);
+		if (cmp < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return NULL;
+}
+
+/*
+ * The subvolume that @s was made of as @n0: what it wrote to its root directory afterwards is in
+ * the id below.
+ */
+static struct subvol *source_of(struct reconstruct *r, const struct subvol *s, u32 n0)
+{
+	struct subvol *from = subvol_of_root(r, s->s.root_inum, n0 - 1);
 	struct group *group = &r->groups.data[s->group];
 
+	if (from && from != s && from->group == s->group && from->cur)
+		return from;
+	from = subvol_find(r, s->s.creation_parent);
 	if (from && from != s && from->first && from->group == s->group && from->cur)
 		return from;
 	r->doubt |= group->nr_live > 1;
@@ -347,7 +373,7 @@ static struct subvol *source_of(struct reconstruct *r, const struct subvol *s)
 
 static int follow_event(struct reconstruct *r, const struct event *e)
 {
-	struct subvol *from = source_of(r, e->subvol);
+	struct subvol *from = source_of(r, e->subvol, e->n0);
 	u32 old, p;
 	int ret;
 

@@ -120,8 +120,8 @@ static bool is_stale(struct bch_fs *c, const struct bch_dev *ca, const struct bc
 	if (c->version < BCH_VERSION_member_seq || ca->mi.seq <= seq + 1)
 		return false;
 	bch_log(c,
-		"%s: an old copy: its superblock has seq %llu, but %llu was written to it; what was "
-		"written since is not on it",
+		"%s: an old copy: its superblock has seq %llu, but %llu was written to it; what "
+		"was written since is not on it",
 		ca->path, seq, ca->mi.seq);
 	return true;
 }

@@ -306,7 +306,7 @@ static void stale_copies_note(struct bch_sb_handle *h, struct printbuf *notes)
 				   h->copies[i].sector, h->copies[i].seq, newest);
 }
 
-/* A device that begins before the filesystem, or behind its beginning: of a disk, not the partition. */
+/* A device that begins elsewhere than the filesystem: the disk in place of the partition. */
 static void shift_note(const struct bch_sb_handle *h, struct printbuf *notes)
 {
 	u64 says = le64_to_cpu(h->sb->offset);

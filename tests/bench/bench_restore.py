@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Restoring files beside copying them from the FUSE mount of the same image, in one run.
 
-    bench_restore.py [--runs N] [--cold] [SET...]
+    bench_restore.py [--runs N] [--cold] [--kernel] [--bounds] [SET...]
 
 SET: plain, zstd, encrypted, tree (100,000 files; see read_images.py) or an image set with files (tests/images, and
 $BCACHEFS_GOLD). Needs root. The target is a new ext4 in a file in $TMPDIR; each figure is the median of N runs that alternate, with
-a sync at its end; memory is the largest resident size of the restoring or serving process.
+a sync at its end; memory is the largest resident size of the restoring or serving process. --kernel: also a tar of the
+kernel's own mount, in a virtual machine, once. --bounds: also the memory of `restore` with several --memory.
 """
 import argparse
 import contextlib
@@ -50,6 +51,41 @@ class Source:
             self.paths = [images.bcachefs(name)]
         else:
             self.paths = SETS[name].unpack(scratch)
+
+
+KERNEL_TAR = """
+for key in session user; do echo '{secret}' | bcachefs unlock -k $key /dev/d0 2>/dev/null || true; done
+mount -i -t bcachefs -o ro {devices} /mnt || exit 1
+cd /mnt
+start=$EPOCHREALTIME
+python3 -c 'import tarfile; tarfile.open("/dev/null", "w|").add(".")' || exit 1
+echo "$EPOCHREALTIME $start"
+"""
+BOUNDS = ("4M", "16M", "64M", "256M")
+
+
+def kernel_tar(name, source):
+    """Seconds that a tar to nowhere takes from the kernel's mount; it is no competition where the processor is emulated."""
+    how = "own processor" if images.vm.have_kvm() else "emulated processor"
+    secret = images.PASSPHRASE if name == "encrypted" else SETS[name].passphrase if name in SETS else ""
+    devices = ":".join(f"/dev/d{i}" for i in range(len(source.paths)))
+    r = images.vm.run(KERNEL_TAR.format(secret=secret, devices=devices), source.paths, timeout=1200)
+    if r.status:
+        raise RuntimeError(repr(r))
+    end, start = map(float, r.output.split()[-2:])
+    print(f"{name:12}tar of the kernel's mount: {end - start:.2f} s ({how})", flush=True)
+
+
+def bounds(name, source):
+    """Largest resident size against the bound, which is on btree nodes: data on its way comes on top."""
+    sizes = []
+    for bound in BOUNDS:
+        p = subprocess.Popen([BCACHEFS, "restore", "-q", "--dry-run", f"--memory={bound}", *source.secret, *source.paths],
+                             stdout=subprocess.DEVNULL)
+        _, status, usage = os.wait4(p.pid, 0)
+        assert status == 0
+        sizes.append(f"{bound}: {usage.ru_maxrss / 1024:.0f}")
+    print(f"{name:12}MiB of memory by --memory: " + ", ".join(sizes), flush=True)
 
 
 def new_target(scratch):
@@ -128,6 +164,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--cold", action="store_true", help="drop all caches before each run")
+    parser.add_argument("--kernel", action="store_true", help="also tar in a virtual machine")
+    parser.add_argument("--bounds", action="store_true", help="also memory against --memory")
     parser.add_argument("sets", nargs="*", metavar="SET")
     args = parser.parse_args()
     names = args.sets or ["plain", "zstd", "tree", *(n for n in ("many", "snap") if n in SETS)]
@@ -142,6 +180,10 @@ def main():
                         runs[way].append(run(source, scratch, args.cold))
             print(f"{name:12}" + "".join(f"{statistics.median(r[0] for r in runs[way]):14.2f}"
                                          f"{max(r[1] for r in runs[way]):8.0f}" for way in WAYS), flush=True)
+            if args.bounds:
+                bounds(name, source)
+            if args.kernel:
+                kernel_tar(name, source)
 
 
 if __name__ == "__main__":
