@@ -179,13 +179,16 @@ static bool report_gathering(struct cmd_undelete *t)
 {
 	struct bch_undelete *d = &t->u.d;
 	const u64 *nr = t->u.nr;
-	bool amiss = d->nr_unreadable || d->out_of_memory;
+	bool amiss = d->nr_unreadable || d->out_of_memory || d->too_many;
 
 	if (d->nr_unreadable)
 		cli_error(t->r.cmd, "%s: %llu btree nodes cannot be read: files may be missing",
 			  d->c->name, d->nr_unreadable);
 	if (d->out_of_memory)
 		cli_error(t->r.cmd, "%s: there are more old keys than '--memory' has room for",
+			  d->c->name);
+	if (d->too_many)
+		cli_error(t->r.cmd, "%s: one inode number had more files than are looked for",
 			  d->c->name);
 	if ((t->r.wanted.nr || t->inums.nr) && !(nr[0] | nr[1] | nr[2] | nr[3] | nr[4])) {
 		cli_error(t->r.cmd, "%s: nothing that is deleted matches", d->c->name);

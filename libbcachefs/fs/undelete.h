@@ -73,6 +73,7 @@ struct bch_undelete {
 	DARRAY(struct bch_undelete_file) files;
 	u64 nr_unreadable;  /* nodes */
 	bool out_of_memory; /* keys were left out */
+	bool too_many;	    /* files of one inode number: some were left out */
 
 	/* Internal. */
 	struct undelete_keys *keys;

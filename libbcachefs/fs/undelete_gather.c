@@ -18,8 +18,9 @@
 #include "fs/undelete_keys.h"
 #include "journal/updates.h"
 
-#define MEMORY_DEFAULT (256ULL << 20)
-#define DT_SUBVOL      16
+#define MEMORY_DEFAULT	  (256ULL << 20)
+#define FILES_OF_INUM_MAX 1024 /* each of them looks at all keys of the number */
+#define DT_SUBVOL	  16
 
 static const u8 btree_of[] = {
 	[UNDELETE_inodes] = BTREE_ID_inodes,   [UNDELETE_dirents] = BTREE_ID_dirents,
@@ -469,8 +470,9 @@ static void files_born(struct bch_undelete *d)
 
 static int files_make(struct bch_undelete *d)
 {
-	struct undelete_key *k = d->keys->d[UNDELETE_inodes].data;
+	struct undelete_key *keys = d->keys->d[UNDELETE_inodes].data, *k = keys;
 	struct undelete_key *end = k + d->keys->d[UNDELETE_inodes].nr;
+	unsigned same = 0;
 	int ret = 0;
 
 	sort(k, end - k, sizeof(*k), cmp_files, NULL);
@@ -482,8 +484,10 @@ static int files_make(struct bch_undelete *d)
 			     next->source == BCH_UNDELETE_snapshot) &&
 			    (!last || is_later(next, last)))
 				last = next;
-		if (last)
+		same = k > keys && k->inum == k[-1].inum ? same + 1 : 0;
+		if (last && same < FILES_OF_INUM_MAX)
 			ret = file_add(d, k, next, last);
+		d->too_many |= same >= FILES_OF_INUM_MAX;
 		k = next;
 	}
 	files_born(d);

@@ -88,7 +88,7 @@ static bool base_name(struct bch_undelete *d, const struct bch_undelete_file *f,
 	for_each_undelete_key(d, UNDELETE_dirents, f->inum, k) {
 		struct bch_dirent_view v;
 
-		if (!f->base || k->k->k.p.snapshot != f->base ||
+		if (!f->base || !k->removed || k->k->k.p.snapshot != f->base ||
 		    bch_dirent_unpack(d->c, bkey_i_view(k->k), &v))
 			continue;
 		if (!dir_path(d, k->k->k.p.inode, f->snapshot, out, 1)) {
@@ -105,19 +105,19 @@ static bool base_name(struct bch_undelete *d, const struct bch_undelete_file *f,
 /* The only name that is known, and perhaps not the last one. */
 static u64 guess(struct bch_undelete *d, const struct bch_undelete_file *f, struct printbuf *out)
 {
-	const struct undelete_key *name =
-		undelete_last_key(d, UNDELETE_dirents, f->inum, f->deleted);
+	const struct undelete_key *name;
 
-	if (!name && f->view && f->view != f->snapshot) {
+	if (f->view && f->view != f->snapshot) {
 		bch_inode_path_to_text(out, d->c, f->view, f->inum);
 		if (out->pos && out->buf[0] == '/')
 			return f->deleted_seq;
 		printbuf_reset(out);
 	}
+	if (base_name(d, f, out))
+		return f->deleted_seq;
+	name = undelete_last_key(d, UNDELETE_dirents, f->inum, f->deleted);
 	if (name)
 		name_to_text(d, name->k, out);
-	else if (base_name(d, f, out))
-		return f->deleted_seq;
 	if (!out->pos)
 		prt_printf(out, "?/#%llu", f->inum);
 	return f->deleted_seq;
