@@ -13,7 +13,6 @@
 #include "format/errcode.h"
 #include "fs/dirent.h"
 #include "fs/namei.h"
-#include "fs/snapshot.h"
 #include "fs/snapshots.h"
 #include "fs/undelete_keys.h"
 #include "journal/updates.h"
@@ -33,161 +32,6 @@ struct node_pass {
 	struct bch_undelete *d;
 	u8 kind, source;
 };
-
-/* ---- Snapshots that nobody sees any more ---- */
-
-static struct bch_snapshot snapshot_of(struct bkey_view k)
-{
-	struct bch_snapshot s = {};
-
-	if (k.k->type == KEY_TYPE_snapshot)
-		memcpy(&s, k.v, min_t(size_t, sizeof(s), bkey_val_bytes(k.k)));
-	return s;
-}
-
-static bool snapshot_is_live(struct bkey_view k)
-{
-	struct bch_snapshot s = snapshot_of(k);
-
-	return k.k->type == KEY_TYPE_snapshot && bch_snapshot_state(&s) == BCH_SNAPSHOT_STATE_live;
-}
-
-static int journal_snapshot(struct bch_undelete *d, const struct journal_update *j)
-{
-	u32 parent = le32_to_cpu(snapshot_of(bkey_i_view(j->old)).parent);
-
-	if (parent && snapshot_is_live(bkey_i_view(j->new)) &&
-	    le32_to_cpu(snapshot_of(bkey_i_view(j->new)).parent) != parent)
-		return darray_push(&d->keys->orphans,
-				   ((struct undelete_orphan){j->new->k.p.offset, parent}));
-	if (!snapshot_is_live(bkey_i_view(j->old)) || snapshot_is_live(bkey_i_view(j->new)))
-		return 0;
-	return darray_push(&d->keys->deaths,
-			   ((struct undelete_death){j->new->k.p.offset, {j->seq, j->offset}}));
-}
-
-static int journal_subvol(struct bch_undelete *d, const struct journal_update *j)
-{
-	struct bch_subvolume s = {};
-
-	if (j->old->k.type != KEY_TYPE_subvolume || j->new->k.type == KEY_TYPE_subvolume)
-		return 0;
-	memcpy(&s, j->old->v, min_t(size_t, sizeof(s), bkey_val_bytes(&j->old->k)));
-	return darray_push(&d->keys->subvols, ((struct undelete_subvol){
-						      .root = le64_to_cpu(s.inode),
-						      .snapshot = le32_to_cpu(s.snapshot),
-						      .id = j->old->k.p.offset,
-					      }));
-}
-
-static int subvol_dead(struct bch_fs *c, const struct bch_subvol *s, void *arg)
-{
-	struct bch_undelete *d = arg;
-
-	if (!s->unlinked)
-		return 0;
-	return darray_push(&d->keys->dead, s->snapshot) ?:
-		       darray_push(&d->keys->subvols, ((struct undelete_subvol){
-							      .root = s->root_inum,
-							      .snapshot = s->snapshot,
-							      .id = s->id,
-						      }));
-}
-
-static int cmp_ids(const void *_l, const void *_r)
-{
-	const u32 *l = _l, *r = _r;
-
-	return u64_cmp(*l, *r);
-}
-
-static int cmp_deaths(const void *_l, const void *_r)
-{
-	const struct undelete_death *l = _l, *r = _r;
-
-	return l->snapshot != r->snapshot ? u64_cmp(l->snapshot, r->snapshot) :
-					    undelete_time_cmp(l->t, r->t);
-}
-
-static int deaths_by_id(struct bch_undelete *d)
-{
-	int ret = 0;
-
-	darray_for_each(d->keys->deaths, death)
-		ret = ret ?: darray_push(&d->keys->deaths_by_id, *death);
-	sort(d->keys->deaths_by_id.data, d->keys->deaths_by_id.nr, sizeof(struct undelete_death),
-	     cmp_deaths, NULL);
-	return ret;
-}
-
-static int cmp_subvols(const void *_l, const void *_r)
-{
-	const struct undelete_subvol *l = _l, *r = _r;
-
-	return l->root != r->root ? u64_cmp(l->root, r->root) : u64_cmp(l->snapshot, r->snapshot);
-}
-
-static int cmp_orphans(const void *_l, const void *_r)
-{
-	const struct undelete_orphan *l = _l, *r = _r;
-
-	return u64_cmp(l->snapshot, r->snapshot);
-}
-
-/* What was above @snapshot, if that is known and gone; else 0. */
-static u32 parent_of_orphan(const struct bch_undelete *d, u32 snapshot)
-{
-	size_t i = darray_seek(d->keys->orphans, o, o->snapshot < snapshot);
-	const struct undelete_orphan *o = &d->keys->orphans.data[i];
-
-	return i < d->keys->orphans.nr && o->snapshot == snapshot ? o->parent : 0;
-}
-
-/* Those that are still being deleted. */
-static int find_dead(struct bch_undelete *d)
-{
-	struct btree_iter iter;
-	struct bkey_view k;
-	int ret = bch_subvols_for_each(d->c, subvol_dead, d);
-
-	if (ret == -ENOMEM)
-		return ret;
-	bch_iter_init(&iter, d->c, BTREE_ID_snapshots, POS_MIN, BTREE_ITER_all_snapshots);
-	while (!(ret = bch_iter_peek_readable(&iter, &k, &d->nr_unreadable)) && k.k) {
-		ret = k.k->type == KEY_TYPE_snapshot && !snapshot_is_live(k) ?
-			      darray_push(&d->keys->dead, (u32)k.k->p.offset) :
-			      0;
-		if (ret)
-			break;
-		bch_iter_advance(&iter);
-	}
-	bch_iter_exit(&iter);
-	sort(d->keys->dead.data, d->keys->dead.nr, sizeof(u32), cmp_ids, NULL);
-	sort(d->keys->orphans.data, d->keys->orphans.nr, sizeof(struct undelete_orphan),
-	     cmp_orphans, NULL);
-	sort(d->keys->subvols.data, d->keys->subvols.nr, sizeof(struct undelete_subvol),
-	     cmp_subvols, NULL);
-	return ret == -ENOMEM ? ret : deaths_by_id(d);
-}
-
-/*
- * When what has keys at @snapshot went with a snapshot, at or before @t. Nothing changes at one
- * that is deleted, nor at one that has others below it. What of the latter is cleared away names no
- * single one: of them the last one counts.
- */
-static const struct undelete_death *death_of(const struct bch_undelete *d, u32 snapshot,
-					     struct bch_undelete_time t)
-{
-	const struct undelete_keys *keys = d->keys;
-	size_t i = darray_seek(keys->deaths_by_id, death, death->snapshot < snapshot);
-	const struct undelete_death *own = &keys->deaths_by_id.data[i];
-
-	if (i < keys->deaths_by_id.nr && own->snapshot == snapshot &&
-	    undelete_time_cmp(own->t, t) <= 0)
-		return own;
-	i = darray_seek(keys->deaths, death, undelete_time_cmp(death->t, t) <= 0);
-	return i ? &keys->deaths.data[i - 1] : NULL;
-}
 
 /* ---- First pass: inodes ---- */
 
@@ -246,12 +90,10 @@ static int journal_inode(const struct journal_update *j, void *arg)
 	struct bch_inode_unpacked old, new;
 	bool had, has;
 
-	if (j->btree == BTREE_ID_snapshots && j->old)
-		return journal_snapshot(arg, j);
-	if (j->btree == BTREE_ID_subvolumes && j->old)
-		return journal_subvol(arg, j);
-	if (j->btree != BTREE_ID_inodes || !j->old)
+	if (!j->old)
 		return 0;
+	if (j->btree != BTREE_ID_inodes)
+		return undelete_journal_snapshots(arg, j);
 	had = !bch_inode_unpack(bkey_i_view(j->old), &old);
 	has = !bch_inode_unpack(bkey_i_view(j->new), &new);
 	key.deletes = had && (!has || new.bi_generation != old.bi_generation);
@@ -375,6 +217,16 @@ static u32 file_view(struct bch_undelete *d, const struct bch_undelete_file *f)
 	return 0;
 }
 
+/* One that had lost its last name before went by itself, perhaps after it was changed. */
+static bool is_of_dead(struct bch_undelete *d, const struct bch_undelete_file *f,
+		       const struct undelete_key *last, const struct undelete_death *death)
+{
+	if (f->u.bi_flags & BCH_INODE_FLAG_unlinked)
+		return false;
+	return last->deletes ? death && !bch_snapshot_exists(d->c, f->snapshot) :
+			       undelete_is_dead(d, f->snapshot);
+}
+
 /*
  * It went with its snapshot, of which all btrees are cleared one after the other; since then
  * nothing of it changed.
@@ -443,12 +295,11 @@ static int file_add(struct bch_undelete *d, const struct undelete_key *k,
 		f.unlinked = (struct bch_undelete_time){f.u.bi_journal_seq, 0};
 	f.exact = unlink && d->keys->complete_from <= unlink->t.seq &&
 		  (last->deletes || last->t.seq == U64_MAX);
-	death = unlink ? NULL : death_of(d, f.snapshot, f.deleted);
-	if (!unlink && (last->deletes ? !!death && !bch_snapshot_exists(d->c, f.snapshot) :
-					undelete_is_dead(d, f.snapshot)))
+	death = undelete_death_of(d, f.snapshot, f.deleted);
+	if (!unlink && is_of_dead(d, &f, last, death))
 		file_of_dead(d, &f, death);
 	f.view = file_view(d, &f);
-	f.base = f.view ? 0 : parent_of_orphan(d, f.snapshot);
+	f.base = f.view ? 0 : undelete_orphan_parent(d, f.snapshot);
 	if (!f.deleted_seq)
 		f.deleted_until = deleted_until(d, &f);
 	return darray_push(&d->files, f);
@@ -771,7 +622,7 @@ int bch_undelete_init(struct bch_undelete *d)
 		return -ENOMEM;
 	ret = bch_journal_updates(d->c, &all, journal_inode, d);
 	d->keys->complete_from = all.complete_from;
-	ret = ret ?: find_dead(d);
+	ret = ret ?: undelete_find_dead(d);
 	ret = ret ?: nodes_walk(d, UNDELETE_inodes, node_inode, POS_MIN, SPOS_MAX);
 	ret = ret ?: tree_inodes(d) ?: files_make(d);
 	ret = ret ?: second_pass(d);

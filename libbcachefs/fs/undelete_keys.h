@@ -53,11 +53,11 @@ struct undelete_keys {
 	u64 bytes;
 	u64 complete_from; /* no update of the journal is missing from this entry on */
 	u32 reflink_size_max;
-	DARRAY(struct undelete_death) deaths;	    /* by time */
-	DARRAY(struct undelete_death) deaths_by_id; /* and time */
-	DARRAY(u32) dead;			    /* snapshots that still have keys; ascending */
-	DARRAY(struct undelete_orphan) orphans;	    /* by snapshot */
-	DARRAY(struct undelete_subvol) subvols;	    /* by root and snapshot */
+	DARRAY(struct undelete_death) deaths; /* by time */
+	DARRAY(struct undelete_death) deaths_by_id;
+	DARRAY(u32) dead;			/* snapshots that still have keys; ascending */
+	DARRAY(struct undelete_orphan) orphans; /* by snapshot */
+	DARRAY(struct undelete_subvol) subvols; /* by root and snapshot */
 	DARRAY(struct bch_undelete_file) kept;
 	DARRAY(struct bkey_i *) memory; /* of the keys */
 };
@@ -101,6 +101,26 @@ struct undelete_pieces {
  * extents are passed over. 0 or -ENOMEM; p->d is to be freed in any case.
  */
 int undelete_paint(const struct bkey_i *const *keys, size_t nr, struct undelete_pieces *p);
+
+struct journal_update;
+
+/*
+ * Snapshots and subvolumes that are gone: note what an update of the journal tells of them, then,
+ * when it has told all, those that are still being deleted. 0 or -ENOMEM.
+ */
+int undelete_journal_snapshots(struct bch_undelete *d, const struct journal_update *j);
+int undelete_find_dead(struct bch_undelete *d);
+
+/*
+ * When what has keys at @snapshot went with a snapshot, at or before @t; NULL: not known. Nothing
+ * changes at one that is deleted, nor at one that has others below it. What of the latter is
+ * cleared away names no single one: of them the last one counts.
+ */
+const struct undelete_death *undelete_death_of(const struct bch_undelete *d, u32 snapshot,
+					       struct bch_undelete_time t);
+
+/* What was above @snapshot, if that is known and gone; else 0. */
+u32 undelete_orphan_parent(const struct bch_undelete *d, u32 snapshot);
 
 /* Is what has keys at @snapshot seen by nobody? */
 bool undelete_is_dead(const struct bch_undelete *d, u32 snapshot);

@@ -1,0 +1,162 @@
+/* Snapshots and subvolumes that are gone (fs/undelete_keys.h). */
+#include <linux/sort.h>
+#include <linux/string.h>
+#include "btree/iter.h"
+#include "fs/snapshot.h"
+#include "fs/snapshots.h"
+#include "fs/subvolume.h"
+#include "fs/undelete_keys.h"
+#include "journal/updates.h"
+
+static struct bch_snapshot snapshot_of(struct bkey_view k)
+{
+	struct bch_snapshot s = {};
+
+	if (k.k->type == KEY_TYPE_snapshot)
+		memcpy(&s, k.v, min_t(size_t, sizeof(s), bkey_val_bytes(k.k)));
+	return s;
+}
+
+static bool snapshot_is_live(struct bkey_view k)
+{
+	struct bch_snapshot s = snapshot_of(k);
+
+	return k.k->type == KEY_TYPE_snapshot && bch_snapshot_state(&s) == BCH_SNAPSHOT_STATE_live;
+}
+
+static int journal_snapshot(struct bch_undelete *d, const struct journal_update *j)
+{
+	u32 parent = le32_to_cpu(snapshot_of(bkey_i_view(j->old)).parent);
+
+	if (parent && snapshot_is_live(bkey_i_view(j->new)) &&
+	    le32_to_cpu(snapshot_of(bkey_i_view(j->new)).parent) != parent)
+		return darray_push(&d->keys->orphans,
+				   ((struct undelete_orphan){j->new->k.p.offset, parent}));
+	if (!snapshot_is_live(bkey_i_view(j->old)) || snapshot_is_live(bkey_i_view(j->new)))
+		return 0;
+	return darray_push(&d->keys->deaths,
+			   ((struct undelete_death){j->new->k.p.offset, {j->seq, j->offset}}));
+}
+
+static int journal_subvol(struct bch_undelete *d, const struct journal_update *j)
+{
+	struct bch_subvolume s = {};
+
+	if (j->old->k.type != KEY_TYPE_subvolume || j->new->k.type == KEY_TYPE_subvolume)
+		return 0;
+	memcpy(&s, j->old->v, min_t(size_t, sizeof(s), bkey_val_bytes(&j->old->k)));
+	return darray_push(&d->keys->subvols, ((struct undelete_subvol){
+						      .root = le64_to_cpu(s.inode),
+						      .snapshot = le32_to_cpu(s.snapshot),
+						      .id = j->old->k.p.offset,
+					      }));
+}
+
+static int subvol_dead(struct bch_fs *c, const struct bch_subvol *s, void *arg)
+{
+	struct bch_undelete *d = arg;
+
+	if (!s->unlinked)
+		return 0;
+	return darray_push(&d->keys->dead, s->snapshot) ?:
+		       darray_push(&d->keys->subvols, ((struct undelete_subvol){
+							      .root = s->root_inum,
+							      .snapshot = s->snapshot,
+							      .id = s->id,
+						      }));
+}
+
+static int cmp_ids(const void *_l, const void *_r)
+{
+	const u32 *l = _l, *r = _r;
+
+	return u64_cmp(*l, *r);
+}
+
+static int cmp_deaths(const void *_l, const void *_r)
+{
+	const struct undelete_death *l = _l, *r = _r;
+
+	return l->snapshot != r->snapshot ? u64_cmp(l->snapshot, r->snapshot) :
+					    undelete_time_cmp(l->t, r->t);
+}
+
+static int deaths_by_id(struct bch_undelete *d)
+{
+	int ret = 0;
+
+	darray_for_each(d->keys->deaths, death)
+		ret = ret ?: darray_push(&d->keys->deaths_by_id, *death);
+	sort(d->keys->deaths_by_id.data, d->keys->deaths_by_id.nr, sizeof(struct undelete_death),
+	     cmp_deaths, NULL);
+	return ret;
+}
+
+static int cmp_subvols(const void *_l, const void *_r)
+{
+	const struct undelete_subvol *l = _l, *r = _r;
+
+	return l->root != r->root ? u64_cmp(l->root, r->root) : u64_cmp(l->snapshot, r->snapshot);
+}
+
+static int cmp_orphans(const void *_l, const void *_r)
+{
+	const struct undelete_orphan *l = _l, *r = _r;
+
+	return u64_cmp(l->snapshot, r->snapshot);
+}
+
+u32 undelete_orphan_parent(const struct bch_undelete *d, u32 snapshot)
+{
+	size_t i = darray_seek(d->keys->orphans, o, o->snapshot < snapshot);
+	const struct undelete_orphan *o = &d->keys->orphans.data[i];
+
+	return i < d->keys->orphans.nr && o->snapshot == snapshot ? o->parent : 0;
+}
+
+int undelete_find_dead(struct bch_undelete *d)
+{
+	struct btree_iter iter;
+	struct bkey_view k;
+	int ret = bch_subvols_for_each(d->c, subvol_dead, d);
+
+	if (ret == -ENOMEM)
+		return ret;
+	bch_iter_init(&iter, d->c, BTREE_ID_snapshots, POS_MIN, BTREE_ITER_all_snapshots);
+	while (!(ret = bch_iter_peek_readable(&iter, &k, &d->nr_unreadable)) && k.k) {
+		ret = k.k->type == KEY_TYPE_snapshot && !snapshot_is_live(k) ?
+			      darray_push(&d->keys->dead, (u32)k.k->p.offset) :
+			      0;
+		if (ret)
+			break;
+		bch_iter_advance(&iter);
+	}
+	bch_iter_exit(&iter);
+	sort(d->keys->dead.data, d->keys->dead.nr, sizeof(u32), cmp_ids, NULL);
+	sort(d->keys->orphans.data, d->keys->orphans.nr, sizeof(struct undelete_orphan),
+	     cmp_orphans, NULL);
+	sort(d->keys->subvols.data, d->keys->subvols.nr, sizeof(struct undelete_subvol),
+	     cmp_subvols, NULL);
+	return ret == -ENOMEM ? ret : deaths_by_id(d);
+}
+
+const struct undelete_death *undelete_death_of(const struct bch_undelete *d, u32 snapshot,
+					       struct bch_undelete_time t)
+{
+	const struct undelete_keys *keys = d->keys;
+	size_t i = darray_seek(keys->deaths_by_id, death, death->snapshot < snapshot);
+	const struct undelete_death *own = &keys->deaths_by_id.data[i];
+
+	if (i < keys->deaths_by_id.nr && own->snapshot == snapshot &&
+	    undelete_time_cmp(own->t, t) <= 0)
+		return own;
+	i = darray_seek(keys->deaths, death, undelete_time_cmp(death->t, t) <= 0);
+	return i ? &keys->deaths.data[i - 1] : NULL;
+}
+
+int undelete_journal_snapshots(struct bch_undelete *d, const struct journal_update *j)
+{
+	if (j->btree == BTREE_ID_snapshots)
+		return journal_snapshot(d, j);
+	return j->btree == BTREE_ID_subvolumes ? journal_subvol(d, j) : 0;
+}
