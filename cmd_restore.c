@@ -181,6 +181,8 @@ static void json_journal(struct cmd_restore *t)
 	json_object_begin(&t->c.j, "journal");
 	json_bool(&t->c.j, "clean", t->r.c->clean);
 	json_u64(&t->c.j, "seq", seq);
+	if (t->c.open.no_journal && !t->r.c->clean)
+		json_bool(&t->c.j, "left_out", true);
 	if (time)
 		json_u64(&t->c.j, "time", time);
 	json_object_end(&t->c.j);
@@ -308,6 +310,10 @@ static void report_metadata(struct cmd_restore *t)
 			  "%s: nodes of the btrees cannot be read; '--scan' looks on the devices "
 			  "for what can stand in for them",
 			  c->name);
+	if (!t->r.lost &&
+	    bch_btree_damage(c, BTREE_ID_dirents, POS_MIN, SPOS_MAX) == BTREE_DAMAGE_lost)
+		cli_error(t->c.cmd, "%s: names are lost; '--lost' also copies files without a name",
+			  c->name);
 	for (i = 0; i < t->r.nr_paths; i++)
 		if (!(t->r.paths_found >> i & 1))
 			trouble(t, "%s: not found", t->r.paths[i]);
@@ -413,8 +419,8 @@ static void tell_unclean(struct cmd_restore *t)
 
 	if (t->r.c->clean || !j->replay_last || t->c.open.rewind || t->c.quiet)
 		return;
-	prt_printf(&out, "%s: was not shut down cleanly: its state is that of journal seq %llu",
-		   t->r.c->name, j->replay_last);
+	prt_printf(&out, "%s: was not shut down cleanly: its state is %s journal seq %llu",
+		   t->r.c->name, t->c.open.no_journal ? "older than" : "that of", j->replay_last);
 	if (j->newest_time) {
 		prt_str(&out, " of ");
 		prt_date(&out, j->newest_time);
@@ -687,7 +693,12 @@ const struct cli_cmd cmd_restore = {
 		"that are missing and the reason. Such a file has the time of restoring as its "
 		"modification time, so that --resume tries it again. A file whose inode is lost is "
 		"named NAME.missing-inode. Names that cannot be in a directory are escaped as %XX; "
-		"nothing is ever written outside of DIR.\n"
+		"nothing is ever written outside of DIR. Data without a checksum is counted, and named "
+		"file by file as soon as anything is amiss: nothing verifies it.\n"
+		"\n"
+		"Of a filesystem that was not shut down cleanly it is told which journal entry, and "
+		"so which moment, the files are of. Signs that there were later ones are told as "
+		"errors; entries that were overwritten as a whole leave none.\n"
 		"\n"
 		"With --at-seq or --at-time the files are those of an earlier moment, as long as "
 		"the journal reaches back to it: what later transactions changed is undone in "

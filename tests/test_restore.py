@@ -681,6 +681,43 @@ def test_earlier_states_of_a_real_filesystem(bcachefs, real_tool, vm, tmp, endin
     assert whole > 60
 
 
+ENCRYPTED = r"""
+set -e
+printf '%s\n%s\n' secret secret | bcachefs format -q --encrypted /dev/d0 >/dev/null
+for key in session user; do echo secret | bcachefs unlock -k $key /dev/d0 2>/dev/null || true; done
+mount -i -t bcachefs /dev/d0 /mnt
+for i in $(seq 12); do mkdir /mnt/d$i; for j in $(seq 30); do echo $i $j >/mnt/d$i/$j; done; sync; sleep 1; done
+power-cut 0
+"""
+
+
+@pytest.mark.xdist_group("vm")
+def test_lost_end_of_an_encrypted_journal(bcachefs, vm, tmp):
+    """What is left of the newest entry tells of it, if one has the key."""
+    image, intact = os.path.join(tmp, "dev0.img"), os.path.join(tmp, "intact.img")
+    with open(image, "wb") as f:
+        f.truncate(192 << 20)
+    run = vm(ENCRYPTED, [image], timeout=600)
+    assert run.status == 0, f"{run!r}"
+    passphrase = os.path.join(tmp, "passphrase")
+    with open(passphrase, "w") as f:
+        f.write("secret")
+    key = f"--passphrase-file={passphrase}"
+    copy_sparse(image, intact)
+    bcachefs.run("restore", "-q", key, intact, os.path.join(tmp, "all"), status=0)
+    text = bcachefs.run("list_journal", "-a", key, image).out
+    for seq, flush, place in reversed(WRITTEN.findall(text)):  # down to one of several blocks
+        offset = int(re.search(r"sector (\d+)", place)[1]) * 512
+        with open(image, "rb") as f:
+            f.seek(offset + 40)
+            size = 56 + 8 * struct.unpack("<I", f.read(4))[0]
+        write_at(image, offset, bytes(4096))
+        if size > 4096:
+            break
+    r = bcachefs.run("restore", "--json", key, image, os.path.join(tmp, "out"), status=4)
+    assert journal_seq(r) < int(seq) and "are lost: what was changed last" in r.err, f"{r!r}"
+
+
 NESTED = r"""
 set -e
 mount -t bcachefs /dev/d0 /mnt; cd /mnt
