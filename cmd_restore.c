@@ -342,6 +342,7 @@ static int find_subvol(struct cmd_restore *t, u32 *id)
 {
 	const char *what = t->subvol ?: "the root subvolume";
 	struct bch_fs *c = t->r.c;
+	bool no_roots = c->initialized && !c->clean && !c->journal->replay_last;
 	struct bch_dir_target target;
 	struct bch_subvol subvol;
 	char *end;
@@ -363,8 +364,11 @@ static int find_subvol(struct cmd_restore *t, u32 *id)
 		return cli_rescue_fail(&t->c, -EINVAL, "%s: %s is not a subvolume", c->name, what);
 	}
 	if (ret)
-		cli_rescue_fail(&t->c, ret, "%s: %s: %s%s", c->name, what, bch_err_sentence(ret),
-				ret == -BCH_ERR_btree_node_read_error && !t->c.open.scan ?
+		cli_rescue_fail(&t->c, ret, "%s: %s: %s%s", c->name, what,
+				no_roots ? "no journal entry names the roots of the btrees" :
+					   bch_err_sentence(ret),
+				!t->c.open.scan && (no_roots ||
+						    ret == -BCH_ERR_btree_node_read_error) ?
 					"; '--scan' looks on the devices for what can stand in" :
 					"");
 	return ret;
@@ -693,12 +697,13 @@ const struct cli_cmd cmd_restore = {
 		"that are missing and the reason. Such a file has the time of restoring as its "
 		"modification time, so that --resume tries it again. A file whose inode is lost is "
 		"named NAME.missing-inode. Names that cannot be in a directory are escaped as %XX; "
-		"nothing is ever written outside of DIR. Data without a checksum is counted, and named "
-		"file by file as soon as anything is amiss: nothing verifies it.\n"
+		"nothing is ever written outside of DIR. Data without a checksum is "
+		"counted, and named file by file as soon as anything is amiss: nothing verifies "
+		"it.\n"
 		"\n"
-		"Of a filesystem that was not shut down cleanly it is told which journal entry, and "
-		"so which moment, the files are of. Signs that there were later ones are told as "
-		"errors; entries that were overwritten as a whole leave none.\n"
+		"Of a filesystem that was not shut down cleanly it is told which journal entry, "
+		"and so which moment, the files are of. Signs that there were later ones are told "
+		"as errors; entries that were overwritten as a whole leave none.\n"
 		"\n"
 		"With --at-seq or --at-time the files are those of an earlier moment, as long as "
 		"the journal reaches back to it: what later transactions changed is undone in "

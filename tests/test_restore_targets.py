@@ -239,6 +239,16 @@ def test_wrong_passphrase(bcachefs, images, tmp):
     assert "a passphrase is needed, and none was given" in refusal(bcachefs, tmp, *images(SETS["enc"]))
 
 
+def test_journal_that_is_gone(bcachefs, copies, tmp):
+    """Nothing names the roots then: it is said what can be done, and done."""
+    wreck = Wreck(bcachefs, SETS["unclean1"], copies(SETS["unclean1"]), tmp)
+    wreck.journal()
+    assert refusal(bcachefs, tmp, *wreck.paths).endswith(
+        ": no journal entry names the roots of the btrees; '--scan' looks on the devices for what can stand in")
+    r = wreck.run("restore", "--scan", target=os.path.join(tmp, "out"), status=4)
+    assert "what was changed last may be older or missing" in r.err, f"{r!r}"
+
+
 def test_too_many_members_missing(bcachefs, images, tmp):
     if "ec6" not in SETS:
         pytest.skip("not among the images here")
