@@ -94,7 +94,6 @@ static const struct {
 	{ENXIO, "no such device or address"},
 	{EISDIR, "is a directory"},
 	{ENOTDIR, "a part of the path is no directory"},
-	{ENOTBLK, "is neither a block device nor a file"},
 	{EROFS, "is read-only"},
 	{ENOSPC, "no space left"},
 };
