@@ -5,9 +5,13 @@
 #include <linux/kernel.h>
 #include <linux/string.h>
 #include <linux/timekeeping.h>
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #include "cli/checkpoint.h"
 #include "cli/cli.h"
 #include "cli/open.h"
@@ -47,7 +51,7 @@ struct scrub {
 	struct printbuf out;
 	struct json j;
 	const char *device; /* option: only this one */
-	bool checkpoint, restart, status, resumed;
+	bool checkpoint, restart, status, cancel, resumed;
 	char *checkpoint_path;
 	u64 pass_started; /* s since the epoch */
 	u64 saved;	  /* ns: when the checkpoint was last written */
@@ -387,6 +391,8 @@ enum {
 	OPT_CHECKPOINT,
 	OPT_RESTART,
 	OPT_STATUS,
+	OPT_CANCEL,
+	OPT_NICE,
 	OPT_ONLY_DEVICE,
 	OPT_RATE,
 	OPT_DEGRADED,
@@ -412,6 +418,8 @@ static const struct cli_opt scrub_opts[] = {
 			    "/var/lib/bcachefs/scrub-UUID.json)"},
 	[OPT_RESTART] = {"restart", 0, NULL, "begin anew, whatever the checkpoint says"},
 	[OPT_STATUS] = {"status", 0, NULL, "show the checkpoint, check nothing"},
+	[OPT_CANCEL] = {"cancel", 0, NULL, "remove the checkpoint, check nothing"},
+	[OPT_NICE] = {"nice", 0, NULL, "leave processor and devices to others that want them"},
 	[OPT_ONLY_DEVICE] = {"device", 0, "DEVICE", "check only this member, by its path or index"},
 	[OPT_RATE] = {"rate", 0, "SIZE", "read at most SIZE a second of each member"},
 	[OPT_DEGRADED] = {"degraded", 0, NULL, "go on when members are missing"},
@@ -423,6 +431,16 @@ static const struct cli_opt scrub_opts[] = {
 	[OPT_MEMORY] = {"memory", 0, "SIZE", "memory for btree nodes (default a quarter of all)"},
 	[OPT_VERBOSE] = {"verbose", 'v', NULL, "also tell what the walk over the btrees finds"},
 	{}};
+
+/* The lowest priority of all, for the threads to come, too. */
+static void be_nice(void)
+{
+	const int idle = 3 << 13; /* IOPRIO_CLASS_IDLE */
+
+	if (setpriority(PRIO_PROCESS, 0, 19) ||
+	    syscall(SYS_ioprio_set, 1 /* IOPRIO_WHO_PROCESS */, 0, idle))
+		cli_error(NULL, "--nice: %s", strerror(errno));
+}
 
 static void parse_opt(struct scrub *t, int opt, const char *value)
 {
@@ -456,8 +474,14 @@ static void parse_opt(struct scrub *t, int opt, const char *value)
 	case OPT_RESTART:
 		t->restart = true;
 		break;
+	case OPT_CANCEL:
+		t->cancel = true;
+		/* fallthrough */
 	case OPT_STATUS:
 		t->status = t->checkpoint = true;
+		break;
+	case OPT_NICE:
+		be_nice();
 		break;
 	case OPT_ONLY_DEVICE:
 		t->device = value;
@@ -529,6 +553,7 @@ static bool load_checkpoint(struct scrub *t)
 	return ret >= 0;
 }
 
+/* --status, --cancel */
 static int show_status(struct scrub *t)
 {
 	struct printbuf err = PRINTBUF;
@@ -538,6 +563,12 @@ static int show_status(struct scrub *t)
 		t->checkpoint_path = cli_checkpoint_default_path(t->s.c);
 	if (!t->checkpoint_path)
 		cli_die(t->cmd, "out of memory");
+	if (t->cancel) {
+		ret = unlink(t->checkpoint_path);
+		if (ret)
+			cli_error(t->cmd, "%s: %s", t->checkpoint_path, strerror(errno));
+		return ret ? SCRUB_EXIT_FAILED : 0;
+	}
 	ret = cli_checkpoint_to_text(&t->out, t->checkpoint_path, &err);
 	if (ret)
 		cli_error(t->cmd, "%s", printbuf_str(&err));

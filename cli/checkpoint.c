@@ -76,12 +76,48 @@ static void save_dev(struct json *j, const struct bch_scrub *s, const struct bch
 	json_object_end(j);
 }
 
-static void save_place(struct json *j, unsigned dev, u64 sector)
+static void save_place(struct json *j, const struct bch_scrub *s, unsigned dev, u64 sector)
 {
-	json_object_begin(j, NULL);
+	u32 bucket_size = bch_dev(s->c, dev) ? bch_dev(s->c, dev)->mi.bucket_size : 0;
+
 	json_u64(j, "dev_idx", dev);
+	if (bucket_size)
+		json_u64(j, "bucket", sector / bucket_size);
 	json_u64(j, "sector", sector);
 	json_bool(j, "fixed", false);
+}
+
+static void save_finding(struct json *j, const struct bch_scrub *s,
+			 const struct bch_scrub_finding *f)
+{
+	struct printbuf btree = PRINTBUF;
+
+	bch_btree_id_to_text(&btree, f->item.btree);
+	json_object_begin(j, NULL);
+	save_place(j, s, f->item.dev, f->item.sector);
+	json_u64(j, "sectors", f->item.sectors);
+	json_str(j, "btree", printbuf_str(&btree));
+	bch_bpos_to_json(j, "pos", f->item.pos);
+	json_str(j, "kind", bch_scrub_fault_names[f->fault]);
+	json_object_end(j);
+	printbuf_exit(&btree);
+}
+
+static void save_totals(struct json *j, const struct bch_scrub *s)
+{
+	u64 sectors = 0, uncorrected = 0;
+
+	for (unsigned i = 0; i < s->c->nr_devices; i++) {
+		const struct bch_scrub_dev *d = &s->devs[i];
+
+		for (unsigned k = 0; k < ARRAY_SIZE(d->bytes); k++)
+			sectors += d->bytes[k] >> 9;
+		uncorrected += d->repairable + d->lost;
+	}
+	json_object_begin(j, "totals");
+	json_u64(j, "sectors_done", sectors);
+	json_u64(j, "corrected", 0);
+	json_u64(j, "uncorrected", uncorrected);
 	json_object_end(j);
 }
 
@@ -106,11 +142,15 @@ static void save(struct bch_scrub *s, void *arg)
 	json_array_begin(j, "errors");
 	darray_for_each(s->findings, f)
 		if (f->fault > SCRUB_unverified && f->item.kind < SCRUB_super)
-			save_place(j, f->item.dev, f->item.sector);
+			save_finding(j, s, f);
 	/* Those that were not yet looked at again may be among them twice. */
-	darray_for_each(s->recheck, p)
-		save_place(j, p->dev, p->sector);
+	darray_for_each(s->recheck, p) {
+		json_object_begin(j, NULL);
+		save_place(j, s, p->dev, p->sector);
+		json_object_end(j);
+	}
 	json_array_end(j);
+	save_totals(j, s);
 	json_object_end(j);
 }
 

@@ -448,6 +448,12 @@ def test_scrub_goes_on_where_it_was_interrupted(damage, tmp, name):
     again = scrub(d.bcachefs, [f"--checkpoint={path}", *d.paths], status)
     assert not again["resumed"] and comparable(again) == comparable(whole)
     assert " done, " in d.bcachefs.run("scrub", "--status", f"--checkpoint={path}", *d.paths, status=0).out
+    with open(path) as f:
+        saved = json.load(f)
+    assert saved["totals"]["uncorrected"] == sum(x["uncorrected"] for x in saved["devices"]) == len(whole["errors"])
+    fields = ("dev_idx", "bucket", "sector", "sectors", "btree", "pos", "fixed")
+    assert sorted([[x[f] for f in fields] for x in saved["errors"]], key=str) == \
+        sorted([[x[f] for f in fields] for x in whole["errors"]], key=str)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"version":2}', '{"devices":[{"dev_idx":"x","pos":{}]}', "{" * 5000,
@@ -468,6 +474,16 @@ def test_scrub_of_a_bad_checkpoint(bcachefs, images, tmp, content):
     with open(path) as f:
         assert json.load(f)["devices"][0]["state"] == "done"
     assert os.listdir(tmp) == ["checkpoint"]
+
+
+def test_scrub_forgets_a_checkpoint(bcachefs, images, tmp):
+    path = os.path.join(tmp, "checkpoint")
+    words = [f"--checkpoint={path}", *images(SETS["basic"])]
+    scrub(bcachefs, ["--nice", *words], 0)
+    bcachefs.run("scrub", "--cancel", *words, status=0)
+    assert not os.path.exists(path)
+    r = bcachefs.run("scrub", "--cancel", *words, status=FAILED)
+    assert f"{path}: No such file or directory" in r.err
 
 
 def test_scrub_takes_no_checkpoint_of_another_filesystem(bcachefs, images, tmp):
