@@ -4,19 +4,20 @@
 #
 #   build   the tool                     test    the tests of `make check`
 #   lint    clang, clang-format, asan, tsan, fuzz          man     the manual page
-#   kernel  headers for `make kernel-objs`                 vm      qemu, for tests/kernel
+#   kernel  headers for `make kernel-objs`                 vm      a real kernel and the real tool
 #   demo    what `make demo` needs besides
 set -eu
 
 build='gcc libc6-dev make pkg-config libblkid-dev uuid-dev libsodium-dev libssl-dev libzstd-dev
 	liblz4-dev zlib1g-dev libxxhash-dev libisal-dev liburcu-dev libudev-dev libaio-dev
 	libkeyutils-dev libfuse3-dev libext2fs-dev'
-test='libarchive-tools tar xfsprogs python3 python3-pytest python3-pytest-xdist zstd fuse3 time scdoc'
-lint='clang llvm libclang-rt-dev clang-format unicode-data'
+test='libarchive-tools tar xfsprogs python3 python3-pytest python3-pytest-xdist zstd fuse3 time scdoc
+	unicode-data'
+lint='clang llvm libclang-rt-dev clang-format'
 man='scdoc'
 demo='zstd fuse3'
 kernel='linux-headers-amd64'
-vm='qemu-system-x86 debian-archive-keyring xz-utils zstd util-linux'
+vm='qemu-system-x86 qemu-utils debian-archive-keyring xz-utils zstd util-linux'
 
 wanted=
 for group in ${@:-build test lint man kernel vm}; do

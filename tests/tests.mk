@@ -21,7 +21,7 @@ unit: $(UNIT_BIN)
 
 # Targets that install packages call make again, so that pkg-config is asked afterwards.
 check:
-	$(Q)tests/deps.sh build test
+	$(Q)tests/deps.sh build test vm
 	$(Q)$(AGAIN) all unit-build
 	$(Q)$(RUN) $(O) layers unit pytest
 
