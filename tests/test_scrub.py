@@ -376,6 +376,25 @@ def test_scrub_bad_journal_entry(bcachefs, copies, both):
     assert {(e["seq"], e["remedy"]) for e in found} == {(seq, "lost" if both else "other_copy")}
 
 
+@pytest.mark.parametrize("nth", [-3, -4, 3], ids=["third-last", "fourth-last", "fourth"])
+@pytest.mark.parametrize("both", [False, True], ids=["one", "both"])
+def test_scrub_journal_entry_without_header(bcachefs, copies, both, nth):
+    """Nothing tells that there was an entry, but what is around it."""
+    paths = copies(SETS["unclean2"])
+    entries = dirty_entries(bcachefs, paths)
+    seq = sorted(s for s in entries if len(entries[s]) == 2)[nth]
+    places = sorted(entries[seq])[:2 if both else 1]
+    for dev, sector in places:
+        with open(paths[dev], "r+b") as f:
+            f.seek(sector * 512)
+            f.write(b"\xa5" * 64)
+    r = scrub(bcachefs, paths, LOST if both else REPAIRABLE)
+    found = [e for e in r["errors"] if e["data"] == "journal entry"]
+    assert sorted((e["dev_idx"], e["sector"]) for e in found) == places, r
+    assert {(e["seq"], e["remedy"]) for e in found} == {(seq, "lost" if both else "other_copy")}
+    assert all("there is no entry" in e["reason"] for e in found)
+
+
 # ---- One device, slowly ----
 
 def test_scrub_of_one_device_reads_that_alone(damage):

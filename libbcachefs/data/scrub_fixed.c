@@ -11,6 +11,7 @@
 #include "data/data.h"
 #include "data/scrub_state.h"
 #include "format/errcode.h"
+#include "journal/holes.h"
 #include "journal/journal.h"
 #include "sb/super.h"
 
@@ -116,6 +117,29 @@ static int check_journal(struct bch_scrub *s)
 	return ret;
 }
 
+static int hole_found(void *arg, const struct journal_hole *hole)
+{
+	struct bch_scrub *s = arg;
+	struct bch_scrub_item item = {.dev = hole->dev,
+				      .kind = SCRUB_journal,
+				      .sector = hole->sector,
+				      .sectors = hole->sectors,
+				      .seq = hole->seq};
+
+	if (!bch_scrub_wants_dev(s, hole->dev))
+		return 0;
+	return fixed_add(s, item, "there is no entry, but must have been one", 0,
+			 hole->lost ? SCRUB_lost : SCRUB_other_copy);
+}
+
+/* Entries that even the header of is gone. A clean filesystem needs none. */
+static int check_journal_holes(struct bch_scrub *s)
+{
+	struct bch_journal *j = s->c->journal;
+
+	return j && !s->c->clean && j->replay_last ? bch_journal_holes(s->c, hole_found, s) : 0;
+}
+
 int bch_scrub_check_fixed(struct bch_scrub *s)
 {
 	int ret = 0;
@@ -126,5 +150,5 @@ int bch_scrub_check_fixed(struct bch_scrub *s)
 		if (bch_scrub_wants_dev(s, i) && ca->sb)
 			ret = check_supers(s, ca) ?: check_layout(s, ca);
 	}
-	return ret ?: check_journal(s);
+	return ret ?: check_journal(s) ?: check_journal_holes(s);
 }
