@@ -706,13 +706,17 @@ def test_lost_end_of_an_encrypted_journal(bcachefs, vm, tmp):
     copy_sparse(image, intact)
     bcachefs.run("restore", "-q", key, intact, os.path.join(tmp, "all"), status=0)
     text = bcachefs.run("list_journal", "-a", key, image).out
-    for seq, flush, place in reversed(WRITTEN.findall(text)):  # down to one of several blocks
+    entries = re.split(r"^(?=journal entry)", text, flags=re.M)[1:]
+    stamps = [re.findall(r"^ +(?:datetime|clock): .*$", e, re.M) for e in entries]
+    # Down to one of several blocks, of which the last says that it is newer than the one before.
+    for entry, stamp, before in reversed(list(zip(entries[1:], stamps[1:], stamps))):
+        seq, _, place = WRITTEN.match(entry).groups()
         offset = int(re.search(r"sector (\d+)", place)[1]) * 512
         with open(image, "rb") as f:
             f.seek(offset + 40)
             size = 56 + 8 * struct.unpack("<I", f.read(4))[0]
         write_at(image, offset, bytes(4096))
-        if size > 4096:
+        if size > 4096 + 256 and stamp != before:
             break
     r = bcachefs.run("restore", "--json", key, image, os.path.join(tmp, "out"), status=4)
     assert journal_seq(r) < int(seq) and "are lost: what was changed last" in r.err, f"{r!r}"
