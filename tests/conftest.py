@@ -100,6 +100,8 @@ def real_tool():
 
 @pytest.fixture(scope="session")
 def vm():
-    """vm(script, images, ...): see tests/kernel/vm.py."""
+    """vm(script, images, ...): see tests/kernel/vm.py. WITHOUT_VM set: those who need it are skipped."""
+    if os.environ.get("WITHOUT_VM"):
+        pytest.skip("without the virtual machine: WITHOUT_VM is set")
     _available(kernel_setup.kernel)
     return kernel_vm.run

@@ -25,12 +25,12 @@ check:
 	$(Q)$(AGAIN) all unit-build
 	$(Q)$(RUN) $(O) layers unit pytest
 
-# On the images of tests/ alone, unless BCACHEFS_GOLD names more, with fewer seeds, and without the comparisons of
-# format with the real tool and kernel (test_format_real.py): it is slow.
+# On the images of tests/ alone, unless BCACHEFS_GOLD names more, with fewer seeds, without the virtual machine and
+# without the comparisons of format with the real tool (test_format_real.py): it is slow.
 asan:
 	$(Q)tests/deps.sh build test
 	$(Q)$(AGAIN) all unit-build O=$(O)-asan CFLAGS="-O1 -g -DCONFIG_LOCKDEP" SANITIZE="$(ASAN_FLAGS)"
-	$(Q)BCACHEFS_GOLD=$(or $(BCACHEFS_GOLD),none) RESTORE_SEEDS=40 ASAN_OPTIONS=detect_stack_use_after_return=1 \
+	$(Q)BCACHEFS_GOLD=$(or $(BCACHEFS_GOLD),none) RESTORE_SEEDS=40 WITHOUT_VM=1 ASAN_OPTIONS=detect_stack_use_after_return=1 \
 		UBSAN_OPTIONS=print_stacktrace=1 PYTEST_ARGS=--ignore=tests/test_format_real.py \
 		$(RUN) $(O)-asan unit pytest
 
