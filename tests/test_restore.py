@@ -647,19 +647,25 @@ manifest 3
 """
 
 
-@pytest.mark.xdist_group("vm")
-@pytest.mark.parametrize("ending", ["umount /mnt", "power-cut 0"])
-def test_earlier_states_of_a_real_filesystem(bcachefs, real_tool, vm, tmp, ending):
+def written_by_a_kernel(real_tool, vm, tmp, script):
+    """A fresh filesystem after @script, which may call manifest.py: its images, what vm() gave."""
     def fresh():
         image = os.path.join(tmp, "dev0.img")
         with open(image, "wb") as f:
             f.truncate(192 << 20)
         return [image]
 
-    r, images = real_tool.format(fresh, "{}")
+    _, images = real_tool.format(fresh, "{}")
     with open(os.path.join(HERE, "manifest.py"), "rb") as f:
-        run = vm(AGAIN + ending, images, files={"manifest.py": f.read()}, timeout=600)
+        run = vm(script, images, files={"manifest.py": f.read()}, timeout=600)
     assert run.status == 0, f"{run!r}"
+    return images, run
+
+
+@pytest.mark.xdist_group("vm")
+@pytest.mark.parametrize("ending", ["umount /mnt", "power-cut 0"])
+def test_earlier_states_of_a_real_filesystem(bcachefs, real_tool, vm, tmp, ending):
+    images, run = written_by_a_kernel(real_tool, vm, tmp, AGAIN + ending)
     whole = 0
     for n in "321":
         expected = manifest.parse(run.out["manifest" + n].decode())
@@ -737,16 +743,7 @@ sync; python3 /in/manifest.py /mnt >/out/manifest; cd /; umount /mnt
 @pytest.mark.xdist_group("vm")
 def test_nested_snapshots_without_their_btrees(bcachefs, real_tool, vm, tmp):
     """Of whom a snapshot was made shows in what that one wrote afterwards."""
-    def fresh():
-        image = os.path.join(tmp, "dev0.img")
-        with open(image, "wb") as f:
-            f.truncate(128 << 20)
-        return [image]
-
-    r, images = real_tool.format(fresh, "{}")
-    with open(os.path.join(HERE, "manifest.py"), "rb") as f:
-        run = vm(NESTED, images, files={"manifest.py": f.read()}, timeout=600)
-    assert run.status == 0, f"{run!r}"
+    images, run = written_by_a_kernel(real_tool, vm, tmp, NESTED)
     expected = manifest.parse(run.out["manifest"].decode())
     wreck = Wreck(bcachefs, SETS["basic"], images, tmp)
     FOUND.clear()
