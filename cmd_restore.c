@@ -261,7 +261,7 @@ static void report_journal(struct cmd_restore *t)
 	struct bch_fs *c = t->r.c;
 	const struct bch_journal *j = c->journal;
 	u64 newest = __atomic_load_n(&c->btree->newest_seq, __ATOMIC_RELAXED);
-	u64 faults = c->nr_errors - c->btree->nr_findings + j->nr_bad;
+	u64 faults = cli_rescue_journal_faults(c);
 
 	if (faults)
 		trouble(t,
@@ -342,9 +342,10 @@ static int find_subvol(struct cmd_restore *t, u32 *id)
 {
 	const char *what = t->subvol ?: "the root subvolume";
 	struct bch_fs *c = t->r.c;
-	bool no_roots = c->initialized && !c->clean && !c->journal->replay_last;
+	bool no_roots = cli_rescue_has_no_roots(c);
 	struct bch_dir_target target;
 	struct bch_subvol subvol;
+	u64 number;
 	char *end;
 	int ret = 0;
 
@@ -352,7 +353,8 @@ static int find_subvol(struct cmd_restore *t, u32 *id)
 	if (t->all_subvols)
 		return 0;
 	if (t->subvol) {
-		*id = strtoul(t->subvol, &end, 10);
+		number = strtoull(t->subvol, &end, 10);
+		*id = min_t(u64, number, U32_MAX);
 		if (*end || end == t->subvol) {
 			ret = bch_path_lookup(c, BCH_ROOT_SUBVOL, t->subvol, &target);
 			*id = target.ino.subvol;

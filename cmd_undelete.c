@@ -7,6 +7,7 @@
 #include "cmds.h"
 #include "format/errcode.h"
 #include "host/undelete.h"
+#include "journal/journal.h"
 
 struct cmd_undelete {
 	struct cli_rescue r;
@@ -179,19 +180,31 @@ static bool report_gathering(struct cmd_undelete *t)
 {
 	struct bch_undelete *d = &t->u.d;
 	const u64 *nr = t->u.nr;
-	bool amiss = d->nr_unreadable || d->out_of_memory || d->too_many;
+	u64 faults = cli_rescue_journal_faults(d->c);
+	bool amiss = d->nr_unreadable || d->out_of_memory || d->too_many || faults ||
+		     d->c->journal->end_is_lost || cli_rescue_has_no_roots(d->c);
 
+	if (faults || cli_rescue_has_no_roots(d->c))
+		cli_rescue_trouble(&t->r, "%s: the journal is damaged: files may be missing",
+				   d->c->name);
+	else if (d->c->journal->end_is_lost)
+		cli_rescue_trouble(&t->r,
+				   "%s: journal entries behind seq %llu are lost: what was deleted "
+				   "last may be missing",
+				   d->c->name, d->c->journal->replay_last);
 	if (d->nr_unreadable)
-		cli_error(t->r.cmd, "%s: %llu btree nodes cannot be read: files may be missing",
-			  d->c->name, d->nr_unreadable);
+		cli_rescue_trouble(&t->r,
+				   "%s: %llu btree nodes cannot be read: files may be missing",
+				   d->c->name, d->nr_unreadable);
 	if (d->out_of_memory)
-		cli_error(t->r.cmd, "%s: there are more old keys than '--memory' has room for",
-			  d->c->name);
+		cli_rescue_trouble(&t->r,
+				   "%s: there are more old keys than '--memory' has room for",
+				   d->c->name);
 	if (d->too_many)
-		cli_error(t->r.cmd, "%s: one inode number had more files than are looked for",
-			  d->c->name);
+		cli_rescue_trouble(&t->r, "%s: one inode number had more files than are looked for",
+				   d->c->name);
 	if ((t->r.wanted.nr || t->inums.nr) && !(nr[0] | nr[1] | nr[2] | nr[3] | nr[4])) {
-		cli_error(t->r.cmd, "%s: nothing that is deleted matches", d->c->name);
+		cli_rescue_trouble(&t->r, "%s: nothing that is deleted matches", d->c->name);
 		amiss = true;
 	}
 	return amiss;
@@ -204,9 +217,14 @@ static int open_all(struct cmd_undelete *t)
 
 	if (ret)
 		return ret;
+	if (cli_rescue_has_no_roots(d->c) && !t->r.open.scan)
+		return cli_rescue_fail(&t->r, -EINVAL,
+				       "%s: no journal entry names the roots of the btrees; "
+				       "'--scan' looks on the devices for what can stand in",
+				       d->c->name);
 	ret = bch_fs_start_reading(d->c) ?: bch_undelete_init(d);
 	if (ret)
-		cli_error(t->r.cmd, "%s: %s", d->c->name, bch_err_sentence(ret));
+		cli_rescue_fail(&t->r, ret, "%s: %s", d->c->name, bch_err_sentence(ret));
 	if (ret || t->r.list)
 		return ret;
 	t->u.out = cli_rescue_target(&t->r, cli_rescue_keep(0),

@@ -7,8 +7,10 @@
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
+#include "btree/state.h"
 #include "cli/rescue.h"
 #include "format/errcode.h"
+#include "journal/journal.h"
 #include "sb/opts.h"
 
 static volatile bool interrupted;
@@ -130,6 +132,16 @@ int cli_rescue_open(struct cli_rescue *r, struct bch_fs **c, const char *name)
 	if (!ret && !r->verbose)
 		(*c)->log = silence;
 	return ret;
+}
+
+bool cli_rescue_has_no_roots(const struct bch_fs *c)
+{
+	return c->initialized && !c->clean && !c->journal->replay_last;
+}
+
+u64 cli_rescue_journal_faults(const struct bch_fs *c)
+{
+	return c->nr_errors - c->btree->nr_findings + c->journal->nr_bad;
 }
 
 unsigned cli_rescue_keep(unsigned asked)

@@ -76,6 +76,11 @@ bool cli_rescue_goes_on(void);
 /* Open @r->open for reading, with a progress of the scan. @name: of the command, for JSON. */
 int cli_rescue_open(struct cli_rescue *r, struct bch_fs **c, const char *name);
 
+/* Was it not shut down, and no journal entry tells where the btrees are? */
+bool cli_rescue_has_no_roots(const struct bch_fs *c);
+/* What the journal was found to have that should not be in it, or not to have. */
+u64 cli_rescue_journal_faults(const struct bch_fs *c);
+
 /* TREE_KEEP_* that were asked for, or with none all that this user may recreate. */
 unsigned cli_rescue_keep(unsigned asked);
 

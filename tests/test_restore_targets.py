@@ -158,7 +158,7 @@ def test_error_names_the_device(bcachefs, images, tmp):
 
 
 @pytest.mark.parametrize("args,message", [
-    (["-S", "4711"], "4711: "), (["-S", "/nothing"], "/nothing: "), (["-S", "/tree"], "/tree is not a subvolume")])
+    (["-S", "4711"], "4711: "), (["-S", "4294967297"], "4294967297: "), (["-S", "/nothing"], "/nothing: "), (["-S", "/tree"], "/tree is not a subvolume")])
 def test_error_about_a_subvolume(bcachefs, images, tmp, args, message):
     r = bcachefs.run("restore", "--json", *args, *images(SETS["basic"]), os.path.join(tmp, "out"), status=1)
     assert message in json.loads(r.out)["error"]["message"], f"{r!r}"

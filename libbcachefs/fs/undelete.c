@@ -118,11 +118,10 @@ static int view_keys(struct bch_undelete *d, const struct bch_undelete_file *f, 
 {
 	struct btree_iter iter;
 	struct bkey_view k;
-	u64 skipped = 0;
 	int ret;
 
 	bch_iter_init(&iter, d->c, btree, SPOS(f->inum, 0, f->view), 0);
-	while (!(ret = bch_iter_peek_readable(&iter, &k, &skipped)) && k.k &&
+	while (!(ret = bch_iter_peek_readable(&iter, &k, &d->nr_unreadable)) && k.k &&
 	       k.k->p.inode == f->inum) {
 		const struct bkey_i *copy = undelete_key_copy(d, k);
 
