@@ -563,16 +563,16 @@ static int show_status(struct scrub *t)
 		t->checkpoint_path = cli_checkpoint_default_path(t->s.c);
 	if (!t->checkpoint_path)
 		cli_die(t->cmd, "out of memory");
-	if (t->cancel) {
-		ret = unlink(t->checkpoint_path);
-		if (ret)
-			cli_error(t->cmd, "%s: %s", t->checkpoint_path, strerror(errno));
-		return ret ? SCRUB_EXIT_FAILED : 0;
-	}
 	ret = cli_checkpoint_to_text(&t->out, t->checkpoint_path, &err);
+	/* Other files are not removed. */
+	if (!ret && t->cancel && unlink(t->checkpoint_path)) {
+		ret = -errno;
+		prt_printf(&err, "%s: %s", t->checkpoint_path, strerror(errno));
+	}
 	if (ret)
 		cli_error(t->cmd, "%s", printbuf_str(&err));
-	cli_flush(&t->out);
+	if (!t->cancel)
+		cli_flush(&t->out);
 	printbuf_exit(&err);
 	return ret ? SCRUB_EXIT_FAILED : 0;
 }

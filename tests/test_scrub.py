@@ -503,6 +503,10 @@ def test_scrub_forgets_a_checkpoint(bcachefs, images, tmp):
     assert not os.path.exists(path)
     r = bcachefs.run("scrub", "--cancel", *words, status=FAILED)
     assert f"{path}: No such file or directory" in r.err
+    with open(path, "w") as f:
+        f.write("something else")
+    r = bcachefs.run("scrub", "--cancel", *words, status=FAILED)
+    assert f"{path}: is not a checkpoint" in r.err and os.path.exists(path)
 
 
 def test_scrub_takes_no_checkpoint_of_another_filesystem(bcachefs, images, tmp):
