@@ -158,7 +158,7 @@ int bch_scrub_files(struct bch_scrub *s, const struct bch_scrub_finding *f, bch_
 /* ---- */
 
 /* The members share the processors, and a slow one must not wait for the checks. */
-static unsigned readers_of(const struct bch_dev *ca, unsigned nr_queues)
+static unsigned readers_of(unsigned nr_queues)
 {
 	unsigned nr = DIV_ROUND_UP(num_online_cpus(), nr_queues) + 1;
 
@@ -178,7 +178,7 @@ static struct scrub_queue *queue_new(struct bch_scrub *s, struct bch_dev *ca, un
 	q->batch_sectors = ca->bdev->direct ? SCRUB_DIRECT_SECTORS : SCRUB_BUFFERED_SECTORS;
 	q->items_max = SCRUB_ITEMS_BYTES / sizeof(struct bch_scrub_item) / nr_queues;
 	q->started = ktime_get_ns();
-	q->nr_readers = readers_of(ca, nr_queues);
+	q->nr_readers = readers_of(nr_queues);
 	for (unsigned i = 0; i < q->nr_readers; i++)
 		q->readers[i] = (struct scrub_reader){.q = q, .at = U64_MAX};
 	return q;

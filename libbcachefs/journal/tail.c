@@ -73,7 +73,8 @@ static int newest_stamp(struct bch_fs *c, struct stamp *s)
 			    sub->btree_id == FS_USAGE_key_version)
 				s->key_version =
 					max(s->key_version, le64_to_cpu((__le64)sub->data[0]));
-			else if (sub->type == JSET_ENTRY_clock && sub->u64s && clock->rw <= 1)
+			else if (sub->type == JSET_ENTRY_clock &&
+				 sub->u64s * sizeof(u64) >= sizeof(*clock) && clock->rw <= 1)
 				s->clock[clock->rw] =
 					max(s->clock[clock->rw], le64_to_cpu(clock->time));
 		}
