@@ -1,25 +1,9 @@
 """Changing keys in btree nodes, with checksums that fit: states that no kernel at hand writes."""
 import struct
 
+from wreck import crc32c
+
 NODE_HEAD, ENTRY_HEAD, BSET = 136, 16, 24  # bytes before the bset in a node, in an entry; of a bset
-
-
-def _table():
-    table = []
-    for i in range(256):
-        for _ in range(8):
-            i = i >> 1 ^ (0x82F63B78 if i & 1 else 0)
-        table.append(i)
-    return table
-
-
-TABLE = _table()
-
-
-def crc32c(data, crc=0xFFFFFFFF):
-    for byte in data:
-        crc = crc >> 8 ^ TABLE[(crc ^ byte) & 0xFF]
-    return crc ^ 0xFFFFFFFF
 
 
 def ptr_word(ptr):
