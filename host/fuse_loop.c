@@ -12,6 +12,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 #include <linux/kernel.h>
+#include <linux/kthread.h>
 #include <linux/list.h>
 #include <linux/sched.h>
 
@@ -137,7 +138,6 @@ static void *server_main(void *arg)
 static int server_start(struct fuse_loop *l)
 {
 	struct server *s = &l->servers[l->nr];
-	sigset_t all, old;
 	int ret;
 
 	if (l->nr == THREADS_MAX)
@@ -145,11 +145,7 @@ static int server_start(struct fuse_loop *l)
 	s->loop = l;
 	INIT_LIST_HEAD(&s->idle);
 	pthread_cond_init(&s->wake, NULL);
-	/* Signals are for the thread that waits for the end. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &old);
-	ret = -pthread_create(&s->thread, NULL, server_main, s);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	ret = thread_create(&s->thread, server_main, s);
 	if (ret)
 		pthread_cond_destroy(&s->wake);
 	else

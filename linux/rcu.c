@@ -16,6 +16,7 @@
 #include <linux/bug.h>
 #include <linux/completion.h>
 #include <linux/futex.h>
+#include <linux/kthread.h>
 #include <linux/rcupdate.h>
 
 #if BUILT_WITH_TSAN
@@ -126,7 +127,7 @@ static void rcu_callbacks_start(void)
 
 	pthread_mutex_lock(&callbacks.start);
 	/* without a thread the callbacks wait for a later try */
-	if (!callbacks.running && !pthread_create(&thread, NULL, rcu_callback_thread, NULL)) {
+	if (!callbacks.running && !thread_create(&thread, rcu_callback_thread, NULL)) {
 		pthread_detach(thread);
 		smp_store_release(&callbacks.running, true);
 	}

@@ -1,6 +1,7 @@
 /* Tasks: sleeping and waking, and threads that are asked to stop. */
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -84,6 +85,21 @@ static void *kthread_main(void *arg)
 	return NULL;
 }
 
+int thread_create(pthread_t *thread, void *(*fn)(void *arg), void *arg)
+{
+	static const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGSYS, SIGTRAP, SIGABRT};
+	sigset_t set, old;
+	int ret;
+
+	sigfillset(&set);
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
+		sigdelset(&set, own[i]);
+	pthread_sigmask(SIG_BLOCK, &set, &old);
+	ret = -pthread_create(thread, NULL, fn, arg);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return ret;
+}
+
 struct task_struct *kthread_create(int (*fn)(void *data), void *data, const char *fmt, ...)
 {
 	struct kthread *k = kzalloc(sizeof(*k), GFP_KERNEL);
@@ -99,10 +115,10 @@ struct task_struct *kthread_create(int (*fn)(void *data), void *data, const char
 	va_start(args, fmt);
 	vsnprintf(k->task.comm, sizeof(k->task.comm), fmt, args);
 	va_end(args);
-	ret = pthread_create(&k->thread, NULL, kthread_main, k);
+	ret = thread_create(&k->thread, kthread_main, k);
 	if (ret) {
 		kfree(k);
-		return ERR_PTR(-ret);
+		return ERR_PTR(ret);
 	}
 	return &k->task;
 }

@@ -2,6 +2,7 @@
 #ifndef _BCH_LINUX_KTHREAD_H
 #define _BCH_LINUX_KTHREAD_H
 
+#include <pthread.h>
 #include <linux/err.h>
 #include <linux/sched.h>
 
@@ -24,5 +25,11 @@ struct task_struct *kthread_create(int (*fn)(void *data), void *data, const char
 int kthread_stop(struct task_struct *t);
 /* Asked of the running thread: false outside of a kthread. */
 bool kthread_should_stop(void);
+
+/*
+ * A thread with all signals blocked but those of its own faults: what is sent to the process is for
+ * the threads that the program began with or made otherwise. 0 or a negative errno.
+ */
+int thread_create(pthread_t *thread, void *(*fn)(void *arg), void *arg);
 
 #endif

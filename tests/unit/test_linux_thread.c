@@ -1,5 +1,6 @@
 /* Locks, waiting, threads, work queues, RCU, hash tables and per-cpu memory, by many threads. */
 #include "test.h"
+#include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -234,6 +235,41 @@ TEST(wait_event_loses_no_wakeup)
 	}
 	EXPECT_EQ(kthread_stop(t), 7);
 	EXPECT(!waitqueue_active(&p.wait));
+}
+
+struct blocked_signals {
+	sigset_t set;
+	struct completion done;
+};
+
+static int blocked_signals(void *arg)
+{
+	struct blocked_signals *b = arg;
+
+	pthread_sigmask(SIG_BLOCK, NULL, &b->set);
+	complete(&b->done);
+	return 0;
+}
+
+TEST(signals_to_the_process_are_not_for_kthreads)
+{
+	const int ours[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGALRM};
+	struct blocked_signals b;
+	sigset_t before, after;
+	struct task_struct *t;
+
+	init_completion(&b.done);
+	pthread_sigmask(SIG_BLOCK, NULL, &before);
+	t = kthread_run(blocked_signals, &b, "signals");
+	REQUIRE(!IS_ERR(t));
+	pthread_sigmask(SIG_BLOCK, NULL, &after);
+	wait_for_completion(&b.done);
+	EXPECT_EQ(kthread_stop(t), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(ours); i++) {
+		EXPECT(sigismember(&b.set, ours[i]));
+		EXPECT_EQ(sigismember(&after, ours[i]), sigismember(&before, ours[i]));
+	}
+	EXPECT(!sigismember(&b.set, SIGSEGV));
 }
 
 TEST(wait_event_timeout_says_how_it_ended)
