@@ -366,7 +366,7 @@ static int run_undump(const struct cli_cmd *cmd, int argc, char **argv)
 	struct cli_parse p = CLI_PARSE(cmd, argc, argv);
 	const char **paths = calloc(argc, sizeof(*paths));
 	int opt, nr = 0, status = EXIT_OK;
-	bool force = false;
+	bool force = false, in_the_way = false;
 
 	if (!paths)
 		cli_die(cmd, "out of memory");
@@ -381,13 +381,15 @@ static int run_undump(const struct cli_cmd *cmd, int argc, char **argv)
 	for (int i = 0; i < nr; i++) {
 		char *out = undump_path(cmd, paths[i]);
 
-		if (outfile_check(out, force))
-			cli_die(cmd, "%s already exists%s", out,
-				force ? " and is not a regular file" : " (-f replaces it)");
+		if (outfile_check(out, force)) {
+			cli_error(cmd, "%s already exists%s", out,
+				  force ? " and is not a regular file" : " (-f replaces it)");
+			in_the_way = true;
+		}
 		free(out);
 	}
 	for (int i = 0; i < nr; i++)
-		if (!undump(cmd, paths[i], force))
+		if (in_the_way || !undump(cmd, paths[i], force))
 			status = EXIT_FAIL;
 	free(paths);
 	return status;

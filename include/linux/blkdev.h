@@ -107,6 +107,12 @@ static inline bool bdev_nonrot(const struct block_device *bdev)
 	return bdev->nonrot;
 }
 
+/* Whether transfers bypass the page cache. */
+static inline bool bdev_is_direct(const struct block_device *bdev)
+{
+	return bdev->direct;
+}
+
 /* Transfer @bytes at @sector: 0 or a negative errno. */
 int bdev_read(struct block_device *bdev, sector_t sector, void *buf, size_t bytes);
 int bdev_write(struct block_device *bdev, sector_t sector, const void *buf, size_t bytes);

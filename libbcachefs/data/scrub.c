@@ -175,7 +175,7 @@ static struct scrub_queue *queue_new(struct bch_scrub *s, struct bch_dev *ca, un
 	q->ca = ca;
 	q->sectors = bdev_nr_sectors(ca->bdev);
 	q->limit = U64_MAX;
-	q->batch_sectors = ca->bdev->direct ? SCRUB_DIRECT_SECTORS : SCRUB_BUFFERED_SECTORS;
+	q->batch_sectors = bdev_is_direct(ca->bdev) ? SCRUB_DIRECT_SECTORS : SCRUB_BUFFERED_SECTORS;
 	q->items_max = SCRUB_ITEMS_BYTES / sizeof(struct bch_scrub_item) / nr_queues;
 	q->started = ktime_get_ns();
 	q->nr_readers = readers_of(nr_queues);
