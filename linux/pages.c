@@ -76,6 +76,8 @@ static void pool_reserve(void)
 		pool.used = RESERVED_PAGES;
 		return;
 	}
+	/* Large buffers are filled anew by each read: a fault for 2 MiB, not for 4 KiB. */
+	madvise(start, bytes, MADV_HUGEPAGE);
 	/* In this order nobody takes other memory for a block. */
 	__atomic_store_n(&pages_start, start, __ATOMIC_RELEASE);
 	__atomic_store_n(&pages_end, start + bytes, __ATOMIC_RELEASE);
