@@ -14,14 +14,19 @@
 
 #define SPIN_LIMIT 100 /* looks at a held lock before sleeping */
 
-int futex_wait(const u32 *word, u32 val, s64 timeout_ns)
+static int futex_sleep(const u32 *word, u32 val, s64 timeout_ns)
 {
 	struct timespec ts = {timeout_ns / NSEC_PER_SEC, timeout_ns % NSEC_PER_SEC};
 	long r;
 
-	task_will_sleep();
 	r = syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, val, timeout_ns < 0 ? NULL : &ts, NULL, 0);
 	return r < 0 && errno == ETIMEDOUT ? -ETIMEDOUT : 0;
+}
+
+int futex_wait(const u32 *word, u32 val, s64 timeout_ns)
+{
+	task_will_sleep();
+	return futex_sleep(word, val, timeout_ns);
 }
 
 void futex_wake(const u32 *word, int nr)
@@ -36,9 +41,12 @@ void spin_lock_slow(spinlock_t *lock)
 			return;
 		cpu_relax();
 	}
-	/* whoever has slept takes it as 2: there may be more that sleep */
+	/*
+	 * Whoever has slept takes it as 2: there may be more that sleep. Not for long, and with other
+	 * spinlocks held: will_sleep is not called.
+	 */
 	while (xchg_acquire(&lock->state, 2))
-		futex_wait(&lock->state, 2, -1);
+		futex_sleep(&lock->state, 2, -1);
 }
 
 /* The lock is released: only its address is used, its next holder may have freed it. */

@@ -4,6 +4,7 @@
 #include <linux/kernel.h>
 #include <linux/kthread.h>
 #include <linux/mutex.h>
+#include <linux/percpu.h>
 #include <linux/slab.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -15,6 +16,7 @@ struct worker {
 	struct workqueue_struct *wq;
 	struct task_struct *task;
 	struct list_head idle;	  /* empty: works or is about to */
+	bool running;		  /* counts in nr_running: not idle and, as far as known, not asleep */
 	struct work_struct *work; /* that runs: an address to compare, it may be free already */
 	u64 seq;
 };
@@ -27,6 +29,7 @@ struct workqueue_struct {
 	u64 seq;
 	bool stop;
 	int max_workers, nr_workers;
+	int max_running, nr_running; /* no more are woken than shall run at once */
 	int nr_growing;	   /* queue_work() that still use the queue, though the work may be over */
 	struct mutex grow; /* held while a worker is made */
 	char name[TASK_COMM_LEN];
@@ -39,6 +42,12 @@ static bool worker_runs(const struct workqueue_struct *wq, const struct work_str
 		if (wq->workers[i].work == work && wq->workers[i].seq <= seq)
 			return true;
 	return false;
+}
+
+static void worker_set_running(struct worker *w, bool running)
+{
+	w->wq->nr_running += running - w->running;
+	w->running = running;
 }
 
 /* The oldest work that is not just running. */
@@ -58,6 +67,7 @@ static void worker_sleep(struct worker *w)
 {
 	struct workqueue_struct *wq = w->wq;
 
+	worker_set_running(w, false);
 	list_add(&w->idle, &wq->idle);
 	while (!list_empty(&w->idle)) {
 		set_current_state(TASK_IDLE);
@@ -65,6 +75,55 @@ static void worker_sleep(struct worker *w)
 		schedule();
 		spin_lock(&wq->lock);
 	}
+}
+
+static int worker_start(struct workqueue_struct *wq);
+
+/* Wake an idle worker if more may run; false: there is none, and may be more. */
+static bool worker_wake(struct workqueue_struct *wq)
+{
+	struct worker *w = list_first_entry_or_null(&wq->idle, struct worker, idle);
+
+	if (wq->nr_running >= wq->max_running)
+		return true;
+	if (!w)
+		return wq->nr_workers == wq->max_workers;
+	list_del_init(&w->idle);
+	worker_set_running(w, true);
+	wake_up_process(w->task);
+	return true;
+}
+
+/* Work that sleeps leaves its processor to other work. */
+static void worker_will_sleep(struct task_struct *t)
+{
+	struct worker *w = t->will_sleep_arg;
+	struct workqueue_struct *wq = w->wq;
+	bool enough;
+
+	spin_lock(&wq->lock);
+	worker_set_running(w, false);
+	enough = list_empty(&wq->pending) || worker_wake(wq);
+	spin_unlock(&wq->lock);
+	if (!enough)
+		worker_start(wq);
+}
+
+static void worker_run(struct worker *w, struct work_struct *work)
+{
+	struct workqueue_struct *wq = w->wq;
+
+	w->work = work;
+	w->seq = work->seq;
+	spin_unlock(&wq->lock);
+	current->will_sleep_arg = w;
+	current->will_sleep = worker_will_sleep;
+	work->func(work);
+	current->will_sleep = NULL;
+	spin_lock(&wq->lock);
+	w->work = NULL;
+	worker_set_running(w, true);
+	wake_up_all(&wq->done);
 }
 
 static int worker_main(void *arg)
@@ -75,42 +134,26 @@ static int worker_main(void *arg)
 
 	spin_lock(&wq->lock);
 	while (1) {
-		work = pending_take(wq);
-		if (work) {
-			w->work = work;
-			w->seq = work->seq;
-			spin_unlock(&wq->lock);
-			work->func(work);
-			spin_lock(&wq->lock);
-			w->work = NULL;
-			wake_up_all(&wq->done);
-		} else if (wq->stop) {
+		/* Too many since it woke up: the others see to what is pending. */
+		work = wq->nr_running <= wq->max_running ? pending_take(wq) : NULL;
+		if (work)
+			worker_run(w, work);
+		else if (wq->stop)
 			break;
-		} else {
+		else
 			worker_sleep(w);
-		}
 	}
 	spin_unlock(&wq->lock);
 	return 0;
 }
 
-/* Wake an idle worker; false: there is none, and may be more. */
-static bool worker_wake(struct workqueue_struct *wq)
-{
-	struct worker *w = list_first_entry_or_null(&wq->idle, struct worker, idle);
-
-	if (!w)
-		return wq->nr_workers == wq->max_workers;
-	list_del_init(&w->idle);
-	wake_up_process(w->task);
-	return true;
-}
-
 static int worker_start(struct workqueue_struct *wq)
 {
+	void (*will_sleep)(struct task_struct *t) = current->will_sleep;
 	struct worker *w;
 	int ret = 0;
 
+	current->will_sleep = NULL; /* it may come here */
 	mutex_lock(&wq->grow);
 	if (wq->nr_workers < wq->max_workers) {
 		struct task_struct *t;
@@ -124,11 +167,13 @@ static int worker_start(struct workqueue_struct *wq)
 			w->task = t;
 			spin_lock(&wq->lock);
 			wq->nr_workers++;
+			worker_set_running(w, true);
 			spin_unlock(&wq->lock);
 			wake_up_process(t);
 		}
 	}
 	mutex_unlock(&wq->grow);
+	current->will_sleep = will_sleep;
 	return ret;
 }
 
@@ -144,6 +189,7 @@ struct workqueue_struct *alloc_workqueue(const char *fmt, unsigned int flags, in
 	if (!wq)
 		return NULL;
 	wq->max_workers = max_active;
+	wq->max_running = flags & WQ_UNBOUND ? max_active : num_online_cpus();
 	INIT_LIST_HEAD(&wq->pending);
 	INIT_LIST_HEAD(&wq->idle);
 	init_waitqueue_head(&wq->done);
@@ -177,6 +223,7 @@ void destroy_workqueue(struct workqueue_struct *wq)
 	while (wq->nr_growing)
 		wait_done(wq);
 	wq->stop = true;
+	wq->max_running = wq->max_workers;
 	while (!list_empty(&wq->idle))
 		worker_wake(wq);
 	spin_unlock(&wq->lock);

@@ -1,7 +1,8 @@
 /*
  * Work queues. A queue has up to max_active threads of its own, started when there is work and no
  * idle one. A work item is queued at most once at a time, may be queued again while it runs, and
- * never runs on two threads at once.
+ * never runs on two threads at once. Without WQ_UNBOUND no more threads are woken than there are
+ * processors for, as long as the work does not sleep.
  */
 #ifndef _BCH_LINUX_WORKQUEUE_H
 #define _BCH_LINUX_WORKQUEUE_H

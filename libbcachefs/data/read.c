@@ -44,7 +44,7 @@ int bch_data_init(struct bch_fs *c)
 	c->data = kzalloc(sizeof(*c->data), GFP_KERNEL);
 	if (!c->data)
 		return -ENOMEM;
-	c->data->wq = alloc_workqueue("bcachefs-read", WQ_UNBOUND, READ_THREADS);
+	c->data->wq = alloc_workqueue("bcachefs-read", 0, READ_THREADS);
 	c->data->decoded = bch_read_cache_new();
 	return c->data->wq && c->data->decoded ? 0 : -ENOMEM;
 }

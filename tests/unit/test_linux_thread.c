@@ -458,6 +458,57 @@ TEST(work_that_runs_may_be_queued_again_and_cancelled)
 	destroy_workqueue(wq);
 }
 
+struct busy_work {
+	struct work_struct work;
+	struct completion *wait; /* NULL: stay on the processor */
+	atomic_t *running, *most;
+};
+
+static void busy_run(struct work_struct *work)
+{
+	struct busy_work *b = container_of(work, struct busy_work, work);
+	int n = atomic_inc_return(b->running);
+	u64 until = ktime_get_ns() + 2 * NSEC_PER_MSEC;
+
+	for (int most = atomic_read(b->most); n > most;)
+		if (atomic_try_cmpxchg(b->most, &most, n))
+			break;
+	if (b->wait)
+		wait_for_completion(b->wait);
+	while (!b->wait && ktime_get_ns() < until)
+		cpu_relax();
+	atomic_dec(b->running);
+}
+
+/* How many of @nr works run at once; they sleep until @wait, or do not sleep. */
+static int most_at_once(struct busy_work *b, int nr, struct completion *wait)
+{
+	struct workqueue_struct *wq = alloc_workqueue("test", 0, nr);
+	atomic_t running = ATOMIC_INIT(0), most = ATOMIC_INIT(0);
+
+	for (int i = 0; i < nr; i++) {
+		b[i] = (struct busy_work){.wait = wait, .running = &running, .most = &most};
+		INIT_WORK(&b[i].work, busy_run);
+		queue_work(wq, &b[i].work);
+	}
+	if (wait) {
+		while (atomic_read(&running) < nr)
+			usleep_range(100, 100);
+		complete_all(wait);
+	}
+	destroy_workqueue(wq);
+	return atomic_read(&most);
+}
+
+TEST(work_that_sleeps_leaves_its_processor_to_other_work)
+{
+	struct busy_work b[40];
+	DECLARE_COMPLETION(wait);
+
+	EXPECT_EQ(most_at_once(b, ARRAY_SIZE(b), &wait), ARRAY_SIZE(b));
+	EXPECT(most_at_once(b, ARRAY_SIZE(b), NULL) <= (int)num_online_cpus());
+}
+
 TEST(ordered_queue_runs_in_order_and_cancels_what_waits)
 {
 	struct workqueue_struct *wq = alloc_ordered_workqueue("test", 0);
