@@ -67,9 +67,21 @@ static bool matches(const char *pattern, const char *path, size_t len)
 	return !fnmatch(pattern, path, 0);
 }
 
-static bool is_wanted(struct undelete *u, const struct wanted *w)
+/* True, too, where the time is not known. */
+static bool deleted_since(struct undelete *u, const struct wanted *w)
 {
 	const struct bch_inode_unpacked *i = &w->f->u;
+	u64 time;
+
+	/* The inode changes when it loses a name. */
+	if (w->f->kept || i->bi_flags & BCH_INODE_FLAG_unlinked)
+		return bch_inode_time_ns(u->d.c, i->bi_ctime) / 1000000000 >= u->since;
+	time = bch_undelete_time_of(&u->d, w->seq);
+	return !time || (s64)time >= u->since;
+}
+
+static bool is_wanted(struct undelete *u, const struct wanted *w)
+{
 	bool wanted = !u->nr_patterns && !u->nr_inums;
 	unsigned n;
 
@@ -77,9 +89,7 @@ static bool is_wanted(struct undelete *u, const struct wanted *w)
 		wanted = matches(u->patterns[n], w->path, w->len);
 	for (n = 0; n < u->nr_inums && !wanted; n++)
 		wanted = u->inums[n] == w->f->inum;
-	/* The inode changes when it loses a name. */
-	return wanted && (!u->since || !(w->f->kept || i->bi_flags & BCH_INODE_FLAG_unlinked) ||
-			  bch_inode_time_ns(u->d.c, i->bi_ctime) / 1000000000 >= u->since);
+	return wanted && (!u->since || deleted_since(u, w));
 }
 
 static int cmp_wanted(const void *_l, const void *_r)

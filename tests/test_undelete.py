@@ -7,15 +7,19 @@ import collections
 import json
 import os
 import random
+import re
+import struct
 import subprocess
 
 import pytest
 
+import forge
 import superblock
 import undelete_files
 from imagesets import HERE, data_hash, data_ranges
-from undelete_files import CROWD, FILES, KEPT, LINKS, SNAPSHOT, SYMLINK, XATTR, Model, crowd, crowd_goes, files, many
-from wreck import damage, forge_journal, journal_ranges
+from undelete_files import (CROWD, FILES, GONE, KEPT, LINKS, OWN_XATTR, SNAPSHOT, SYMLINK, VERSIONS, XATTR, Model, crowd,
+                            crowd_goes, files, many)
+from wreck import crc32c, damage, forge_journal, journal_ranges
 
 IMAGE_MIB = 96
 GOOD = ("intact", "unverified", "kept")
@@ -81,6 +85,28 @@ def wipe_journal(image):
             f.write(bytes(size))
 
 
+CLEAN = 6  # the section with the roots
+
+
+def forget_roots(image):
+    """As if it had not been shut down, in all superblocks."""
+    with open(image, "r+b") as f:
+        f.seek(superblock.FIRST_SECTOR * 512)
+        for sector in superblock.offsets(f.read(1 << 20)):
+            f.seek(sector * 512)
+            data = bytearray(f.read(1 << 20))
+            size = superblock.words(data)
+            flags = struct.unpack_from("<Q", data, 144)[0]
+            assert flags & 2, "it was shut down"
+            struct.pack_into("<Q", data, 144, flags & ~2)
+            for kind, at, length in superblock.sections(data):
+                if kind == CLEAN:
+                    data[at + 8:at + length] = bytes(length - 8)
+            data[:16] = struct.pack("<QQ", crc32c(data[16:size]), 0)
+            f.seek(sector * 512)
+            f.write(data[:size])
+
+
 NO_CHECKSUM = {"nosum-4096"}  # smaller data is in the key itself
 
 
@@ -109,14 +135,45 @@ def everything_deleted():
 
 @pytest.mark.parametrize("options", [(), ("--scan",)])
 def test_snapshots_and_links(bcachefs, stored, tmp, options):
-    """A file that only a snapshot still had, files of that snapshot, and both names of another file; all are gone."""
+    """
+    A file that only a snapshot still had, files of that snapshot, and both names of another file; all are gone. A
+    snapshot's own versions of files that the other subvolume still has. Of what did not differ nothing.
+    """
     found = Found(bcachefs, stored("snapshots"), tmp, *options)
-    expected = {**SNAPSHOT, "snap/only-there": SNAPSHOT["s/only-there"]}
+    expected = {**SNAPSHOT, "snap/only-there": SNAPSHOT["s/only-there"], **VERSIONS, **GONE}
     assert len(found.check(expected, good=("intact",))) == len(expected)
     assert found.quality.keys() == expected.keys()
     first, second = (os.path.join(found.target, name) for name in LINKS)
     assert os.path.samefile(first, second)
     assert [f.get("link", False) for f in found.files if f["path"].lstrip("/") in LINKS] == [False, True]
+    name, key, value = OWN_XATTR
+    path = os.path.join(found.target, name)
+    assert os.listxattr(path) == [key] and os.getxattr(path, key) == value
+
+
+def test_since_of_a_deleted_subvolume(bcachefs, stored):
+    """Nothing of its files changes when they go with it: the journal tells when that was."""
+    image = stored("snapshots")
+    files = json.loads(bcachefs.run("undelete", "--list", "--json", image, status=0).out)["files"]
+    written = max(f["mtime"] for f in files)
+    r = bcachefs.run("undelete", "--list", "--json", "--since", f"@{written + 1}", image, status=0)
+    assert {f["path"] for f in json.loads(r.out)["files"]} == \
+        {f["path"] for f in files if f["path"].startswith(("/snap/", "/w/"))}
+    r = bcachefs.run("undelete", "--list", "--json", "--since", f"@{written + 3600}", image, status=0)
+    assert not json.loads(r.out)["files"]
+
+
+@pytest.mark.parametrize("options", [(), ("--scan",)])
+def test_versions_without_a_journal(bcachefs, stored, tmp, options):
+    """Nobody knows then who saw an old version last: none is offered of a file that is still there."""
+    image = stored("snapshots")
+    wipe_journal(image)
+    found = Found(bcachefs, image, tmp, *options)
+    assert not found.counts["intact"]
+    assert not {"w/old", "w/dir/both", "w/dir/cut", "w/dir/two"} & found.quality.keys()
+    for name, data in {**SNAPSHOT, **GONE, "w/dir/sub/new": VERSIONS["w/dir/sub/new"]}.items():
+        if found.quality.get(name) in GOOD:
+            assert found.data(name) == data
 
 
 @pytest.mark.parametrize("options", [(), ("--scan",)])
@@ -266,6 +323,82 @@ def test_forged_journal(bcachefs, stored, tmp, seed):
     assert r.status in (0, 1, 4), f"{r!r}"
     json.loads(r.out)
     assert set(os.listdir(os.path.dirname(target))) <= {"out"}
+
+
+NODE = re.compile(r" l=0 .* referenced ptr: 0:(\d+)$", re.M)
+NODE_BYTES = 128 << 10
+
+
+def nodes(bcachefs, image, btrees=("inodes", "dirents", "extents")):
+    """Offsets of the leaves that are in use."""
+    return [int(sector) * 512 for btree in btrees
+            for sector in NODE.findall(bcachefs.run("list", "-m", "found-nodes", "-b", btree, image, status=0).out)]
+
+
+def empty_buckets(image):
+    """Offsets of buckets that nothing was ever written to."""
+    with open(image, "rb") as f:
+        data = f.read()
+    return (at for at in range(len(data) // 2, len(data), NODE_BYTES) if not any(data[at:at + NODE_BYTES]))
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_forged_nodes(bcachefs, stored, tmp, seed):
+    """The same of keys in nodes, which later ones hide, and of nodes that nothing refers to any more."""
+    rng = random.Random(seed)
+    image = stored(rng.choice(["later", "remount", "random", "snapshots"]))
+    room = empty_buckets(image)
+    change = forge.garble_keys(rng)
+    for offset in nodes(bcachefs, image):
+        if rng.randrange(2):
+            forge.change_bsets(image, offset, NODE_BYTES, forge.put_out_of_use(change), to=next(room))
+        else:
+            forge.change_bsets(image, offset, NODE_BYTES, change)
+    if rng.randrange(2):
+        wipe_journal(image)
+    target = os.path.join(tmp, "in", "out")
+    os.mkdir(os.path.dirname(target))
+    r = bcachefs.run("undelete", "--json", *rng.choice([(), ("--scan",)]), image, target, timeout=120)
+    assert r.status in (0, 1, 4), f"{r!r}"
+    json.loads(r.out)
+    assert set(os.listdir(os.path.dirname(target))) <= {"out"}
+
+
+@pytest.mark.parametrize("out_of_use", [False, True])
+def test_forged_pointer(bcachefs, stored, tmp, out_of_use):
+    """A key that nobody sees any more says that the data is where it is not: the data's checksum tells."""
+    image = stored("remount")
+    name, data = "noise-20000", FILES["noise-20000"]
+    with open(image, "rb") as f:
+        sector = f.read().find(data) // 512
+    pointer = [struct.pack("<Q", forge.ptr_word({"dev": 0, "gen": 0, "offset_sectors": s})) for s in (sector, sector + 8)]
+    wipe_journal(image)
+    (offset,) = nodes(bcachefs, image, ["extents"])
+    if out_of_use:  # and what is in use has it right
+        forge.change_bsets(image, offset, NODE_BYTES, forge.put_out_of_use(lambda *_: None), to=(to := next(empty_buckets(image))))
+        offset = to
+    assert forge.change_node(image, offset, *pointer, NODE_BYTES)
+    found = Found(bcachefs, image, tmp, *(["--scan"] if out_of_use else []))
+    assert found.quality[name] == ("unverified" if out_of_use else "lost"), f"{found.r!r}"
+    found.check({n: d for n, d in files(small=True).items() if d})
+
+
+@pytest.mark.parametrize("name", ["later", "remount"])
+def test_scan_alone(bcachefs, stored, tmp, name):
+    """No journal, and nothing that names the roots: what was deleted is found in the nodes that a scan finds."""
+    image = stored(name)
+    wipe_journal(image)
+    forget_roots(image)
+    r = bcachefs.run("undelete", "--list", "--json", image, status=1)
+    assert "'--scan' looks on the devices" in json.loads(r.out)["error"]["message"]
+    found = Found(bcachefs, image, tmp, "--scan")
+    reasons = {f["path"].lstrip("/"): [e["reason"] for e in f["errors"]] for f in found.files}
+    for path, expected in files(small=True).items():
+        if expected:
+            assert found.quality[path] == "unverified", f"{path}: {found.r!r}"
+            data = found.data(path)
+            assert data[:len(expected)] == expected and not any(data[len(expected):])
+            assert len(data) == len(expected) or "the size is a guess" in reasons[path][0]
 
 
 # ---- A real kernel ----

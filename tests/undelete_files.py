@@ -9,6 +9,7 @@ import random
 import shutil
 import subprocess
 import sys
+import time
 
 SMALL = 32000  # bytes: files of small images
 LATER = 16     # MiB written after the deletion
@@ -328,9 +329,52 @@ SNAPSHOT = {
 }
 LINKS = ("s/first", "s/links/second")
 SNAPSHOT.update(dict.fromkeys(LINKS, noise("links", 6000)))
+# Of a file that another subvolume still has, as it was in the snapshot that is deleted. Holes punched in a snapshot are
+# not among them: kernel 6.12 lets the data of the original show through.
+VERSIONS = {
+    "w/old": noise("old", 30000),  # the other one wrote it anew
+    "w/dir/both": noise("both", 20000)[:4096] + noise("both!", 8192) + noise("both", 20000)[12288:],
+    "w/dir/cut": noise("cut", 20000)[:9000],
+    "w/dir/two": noise("two!", 3000),  # and the other one, too
+    "w/dir/sub/new": noise("new", 5000),
+    "w/gone/early": noise("early", 3000),
+}
+# Directories that only the snapshot still had when they went.
+GONE = {"v/gone/early": noise("early", 3000), "v/gone/late": noise("late", 6000), "v/gone/deep/late": noise("late", 700)}
+OWN_XATTR = ("w/dir/both", "user.note", b"own")
+
+
+def guest_versions(top):
+    subprocess.run(["bcachefs", "subvolume", "create", f"{top}/v"], check=True)
+    os.makedirs(f"{top}/v/dir/sub")
+    os.makedirs(f"{top}/v/gone/deep")
+    for name, size in {"old": 30000, "dir/both": 20000, "dir/cut": 20000, "dir/two": 3000, "dir/same": 2000,
+                       "dir/read": 2000, "dir/moved": 2000, "gone/early": 3000}.items():
+        write(f"{top}/v/{name}", noise(name.rpartition("/")[2], size))
+    os.setxattr(f"{top}/v/dir/both", "user.note", b"first")
+    os.setxattr(f"{top}/v/dir/both", "user.other", b"other")
+    os.sync()
+    subprocess.run(["bcachefs", "subvolume", "snapshot", f"{top}/v", f"{top}/w"], check=True)
+    write(f"{top}/w/dir/both", noise("both!", 8192), 4096)
+    os.setxattr(f"{top}/w/dir/both", "user.note", b"own")
+    os.removexattr(f"{top}/w/dir/both", "user.other")
+    os.truncate(f"{top}/w/dir/cut", 9000)
+    write(f"{top}/w/dir/two", VERSIONS["w/dir/two"])
+    write(f"{top}/w/dir/sub/new", VERSIONS["w/dir/sub/new"])
+    with open(f"{top}/w/dir/read", "rb") as f:
+        f.read()
+    os.rename(f"{top}/w/dir/moved", f"{top}/w/dir/sub/elsewhere")
+    write(f"{top}/v/old", noise("old!", 5000))
+    write(f"{top}/v/dir/two", noise("two?", 2500))
+    write(f"{top}/v/gone/deep/late", GONE["v/gone/deep/late"])
+    write(f"{top}/v/gone/late", GONE["v/gone/late"])
+    os.sync()
+    shutil.rmtree(f"{top}/v/gone")
+    os.sync()
 
 
 def guest_snapshots(top, small):
+    guest_versions(top)
     subprocess.run(["bcachefs", "subvolume", "create", f"{top}/s"], check=True)
     write(f"{top}/s/only-there", SNAPSHOT["s/only-there"])
     write(f"{top}/s/stays", noise("stays", 10000))
@@ -347,7 +391,9 @@ def guest_snapshots(top, small):
     for name in LINKS:
         os.unlink(f"{top}/{name}")
     os.sync()
-    subprocess.run(["bcachefs", "subvolume", "delete", f"{top}/snap"], check=True)
+    time.sleep(2)
+    for name in ("snap", "w"):
+        subprocess.run(["bcachefs", "subvolume", "delete", f"{top}/{name}"], check=True)
     os.sync()
 
 

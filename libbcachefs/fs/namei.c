@@ -269,8 +269,7 @@ int bch_path_lookup(struct bch_fs *c, u32 subvol, const char *path, struct bch_d
 	}
 }
 
-/* Name of the entry of @dir at @offset, to be freed; NULL: there is none. */
-static char *dirent_name_at(struct bch_fs *c, u32 snapshot, u64 dir, u64 offset)
+char *bch_dirent_name_at(struct bch_fs *c, u32 snapshot, u64 dir, u64 offset)
 {
 	struct bch_dirent_view d;
 	struct btree_iter iter;
@@ -312,7 +311,7 @@ void bch_inode_path_to_text(struct printbuf *out, struct bch_fs *c, u32 snapshot
 				break;
 			snapshot = subvol.snapshot;
 		}
-		name = dirent_name_at(c, snapshot, u.bi_dir, u.bi_dir_offset);
+		name = bch_dirent_name_at(c, snapshot, u.bi_dir, u.bi_dir_offset);
 		if (!name || darray_push(&parts, name)) {
 			kfree(name);
 			break;

@@ -68,6 +68,11 @@ u32 bch_inode_nlink(const struct bch_inode_unpacked *u);
 /* "a/b" from the root of subvolume @subvol; symlinks are not followed. */
 int bch_path_lookup(struct bch_fs *c, u32 subvol, const char *path, struct bch_dir_target *t);
 /*
+ * Name of the entry of @dir at @offset, as @snapshot sees it; to be freed. NULL: there is none, or
+ * no memory.
+ */
+char *bch_dirent_name_at(struct bch_fs *c, u32 snapshot, u64 dir, u64 offset);
+/*
  * A path of inode @inum as snapshot @snapshot (or a descendant) sees it, from the filesystem's
  * root, by backpointers: for messages. "inode N" when it cannot be found. Bounded.
  */

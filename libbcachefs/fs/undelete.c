@@ -44,13 +44,15 @@ static bool is_since(const struct bch_undelete_file *f, struct bch_undelete_time
 	return undelete_time_cmp(t, f->unlinked) > 0 && undelete_time_cmp(t, f->deleted) <= 0;
 }
 
-static bool is_usable(const struct bch_undelete_file *f, const struct undelete_key *k)
+static bool is_usable(const struct bch_undelete *d, const struct bch_undelete_file *f,
+		      const struct undelete_key *k)
 {
-	if (k->k->k.p.snapshot == f->base && f->base)
-		return k->source == BCH_UNDELETE_journal &&
-		       undelete_time_cmp(k->t, f->unlinked) > 0;
+	const struct undelete_view v = {f->snapshot, f->unlinked};
+
 	if (k->k->k.p.snapshot != f->snapshot)
-		return false;
+		return k->source == BCH_UNDELETE_journal &&
+		       undelete_time_cmp(k->t, f->unlinked) > 0 &&
+		       undelete_is_above(d, v, k->k->k.p.snapshot);
 	return k->source == BCH_UNDELETE_journal ?
 		       is_since(f, k->t) :
 		       k->t.seq >= f->born.seq && k->t.seq <= f->deleted.seq;
@@ -90,7 +92,7 @@ static int choose(struct bch_undelete *d, const struct bch_undelete_file *f,
 	if (f->kept)
 		return 0;
 	for_each_undelete_key(d, kind, f->inum, k)
-		if (!ret && is_usable(f, k))
+		if (!ret && is_usable(d, f, k))
 			ret = darray_push(&out->d, k);
 	sort(out->d.data, out->d.nr, sizeof(out->d.data[0]), cmp_choice, NULL);
 	for (i = 0; i < out->d.nr; i++) {
@@ -107,6 +109,47 @@ static int choose(struct bch_undelete *d, const struct bch_undelete_file *f,
 
 /* ---- The map of a file ---- */
 
+/* A position at which a snapshot shows nothing of what those above it have. */
+struct hiding {
+	u64 offset;
+	u32 snapshot;
+};
+
+struct hidings {
+	DARRAY(struct hiding) d; /* by offset, then snapshot */
+};
+
+static int cmp_hidings(const void *_l, const void *_r)
+{
+	const struct hiding *l = _l, *r = _r;
+
+	return l->offset != r->offset ? u64_cmp(l->offset, r->offset) :
+					u64_cmp(l->snapshot, r->snapshot);
+}
+
+static int find_hidings(const struct choice *choice, struct hidings *out)
+{
+	int ret = 0;
+
+	darray_for_each(choice->d, k) {
+		const struct bkey *key = &(*k)->k->k;
+
+		if (key->type == KEY_TYPE_whiteout && !ret)
+			ret = darray_push(&out->d,
+					  ((struct hiding){key->p.offset, key->p.snapshot}));
+	}
+	sort(out->d.data, out->d.nr, sizeof(out->d.data[0]), cmp_hidings, NULL);
+	return ret;
+}
+
+static bool is_hidden(const struct hidings *h, const struct bkey *k)
+{
+	size_t i = darray_seek(h->d, at, at->offset < k->p.offset);
+
+	return i < h->d.nr && h->d.data[i].offset == k->p.offset &&
+	       h->d.data[i].snapshot < k->p.snapshot;
+}
+
 /* In the order in which they count. */
 struct map_keys {
 	DARRAY(const struct bkey_i *) d;
@@ -114,7 +157,7 @@ struct map_keys {
 
 /* What was not deleted: a snapshot has it, or the deletion did not come to its end. */
 static int view_keys(struct bch_undelete *d, const struct bch_undelete_file *f, unsigned btree,
-		     struct map_keys *keys)
+		     const struct hidings *hidings, struct map_keys *keys)
 {
 	struct btree_iter iter;
 	struct bkey_view k;
@@ -123,7 +166,8 @@ static int view_keys(struct bch_undelete *d, const struct bch_undelete_file *f, 
 	bch_iter_init(&iter, d->c, btree, SPOS(f->inum, 0, f->view), 0);
 	while (!(ret = bch_iter_peek_readable(&iter, &k, &d->nr_unreadable)) && k.k &&
 	       k.k->p.inode == f->inum) {
-		const struct bkey_i *copy = undelete_key_copy(d, k);
+		const struct bkey_i *copy =
+			is_hidden(hidings, k.k) ? NULL : undelete_key_copy(d, k);
 
 		ret = copy ? darray_push(&keys->d, copy) : 0;
 		if (ret)
@@ -139,19 +183,22 @@ static int file_map(struct bch_undelete *d, const struct bch_undelete_file *f,
 {
 	struct map_keys keys = {};
 	struct choice choice = {};
+	struct hidings hidings = {};
 	bool viewed = !f->view;
-	int ret = choose(d, f, UNDELETE_extents, &choice);
+	int ret = choose(d, f, UNDELETE_extents, &choice) ?: find_hidings(&choice, &hidings);
 
 	darray_for_each(choice.d, k) {
 		if ((*k)->source != BCH_UNDELETE_journal && !viewed && !ret) {
-			ret = view_keys(d, f, BTREE_ID_extents, &keys);
+			ret = view_keys(d, f, BTREE_ID_extents, &hidings, &keys);
 			viewed = true;
 		}
-		ret = ret ?: darray_push(&keys.d, (*k)->k);
+		if (!ret && !is_hidden(&hidings, &(*k)->k->k))
+			ret = darray_push(&keys.d, (*k)->k);
 	}
 	if (!viewed && !ret)
-		ret = view_keys(d, f, BTREE_ID_extents, &keys);
+		ret = view_keys(d, f, BTREE_ID_extents, &hidings, &keys);
 	ret = ret ?: undelete_paint(keys.d.data, keys.d.nr, p);
+	darray_exit(&hidings.d);
 	darray_exit(&choice.d);
 	darray_exit(&keys.d);
 	return ret;
@@ -428,21 +475,33 @@ static int cmp_ranked(const void *_l, const void *_r)
 {
 	const struct ranked *l = _l, *r = _r;
 
-	return bpos_cmp(l->k->k.p, r->k->k.p) ?: u64_cmp(l->rank, r->rank);
+	return u64_cmp(l->k->k.p.offset, r->k->k.p.offset) ?: u64_cmp(l->rank, r->rank);
 }
 
 static int each_xattr(const struct ranked *keys, size_t nr,
 		      int (*fn)(void *arg, const char *name, const void *value, size_t len),
 		      void *arg)
 {
+	bool done = false;
+	u32 empty = 0; /* a snapshot that has nothing there: those above it count */
 	size_t i;
 	int ret = 0;
 
 	for (i = 0; i < nr && !ret; i++) {
 		struct printbuf name = PRINTBUF, value = PRINTBUF;
+		struct bpos pos = keys[i].k->k.p;
 
-		if (i && bpos_eq(keys[i - 1].k->k.p, keys[i].k->k.p))
+		if (!i || keys[i - 1].k->k.p.offset != pos.offset) {
+			done = false;
+			empty = 0;
+		}
+		if (done || pos.snapshot == empty)
 			continue;
+		if (keys[i].k->k.type == KEY_TYPE_deleted) {
+			empty = pos.snapshot;
+			continue;
+		}
+		done = true;
 		if (!bch_xattr_key(bkey_i_view(keys[i].k), &name, &value))
 			ret = fn(arg, printbuf_str(&name), printbuf_str(&value), value.pos);
 		printbuf_exit(&name);
@@ -455,6 +514,7 @@ int bch_undelete_xattrs(struct bch_undelete *d, const struct bch_undelete_file *
 			int (*fn)(void *arg, const char *name, const void *value, size_t len),
 			void *arg)
 {
+	const struct hidings none = {};
 	struct map_keys keys = {};
 	struct choice choice = {};
 	struct ranked *ranked;
@@ -464,7 +524,7 @@ int bch_undelete_xattrs(struct bch_undelete *d, const struct bch_undelete_file *
 	darray_for_each(choice.d, k)
 		ret = ret ?: darray_push(&keys.d, (*k)->k);
 	if (f->view && !ret)
-		ret = view_keys(d, f, BTREE_ID_xattrs, &keys);
+		ret = view_keys(d, f, BTREE_ID_xattrs, &none, &keys);
 	ranked = ret || !keys.d.nr ? NULL : kvmalloc(keys.d.nr * sizeof(*ranked), GFP_KERNEL);
 	if (keys.d.nr && !ret && !ranked)
 		ret = -ENOMEM;

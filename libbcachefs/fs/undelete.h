@@ -46,11 +46,12 @@ struct bch_undelete_file {
 	u64 inum;
 	u32 snapshot;
 	u32 view;	   /* snapshot from which keys that are still there are seen; 0: none */
-	u32 base;	   /* the snapshot above it, which went since; 0: none */
+	u32 seen_from;	   /* snapshot whose names it had: one below it, or its own */
 	u8 source;	   /* of the inode; enum bch_undelete_source */
 	bool exact;	   /* the journal has all updates since it lost its last name */
 	bool kept;	   /* it is there: a name of it went while it has others */
 	bool of_dead;	   /* went with its subvolume or snapshot */
+	bool is_version;   /* and others still have the file, with other data */
 	bool size_guessed; /* its inode is from before data was written: from the extents */
 	struct bch_undelete_time born, unlinked, deleted;
 	u64 deleted_seq;   /* 0: not known */
@@ -90,6 +91,9 @@ void bch_undelete_exit(struct bch_undelete *d);
  */
 int bch_undelete_names(struct bch_undelete *d, const struct bch_undelete_file *f,
 		       int (*fn)(void *arg, const char *path, size_t len, u64 seq), void *arg);
+
+/* When entry @seq of the journal was written, seconds since the epoch; 0: not known. */
+u64 bch_undelete_time_of(const struct bch_undelete *d, u64 seq);
 
 /*
  * Read all data of @f, ascending: @data gets what is good, or at least not known to be bad; holes

@@ -19,6 +19,7 @@
 
 #define MEMORY_DEFAULT	  (256ULL << 20)
 #define FILES_OF_INUM_MAX 1024 /* each of them looks at all keys of the number */
+#define DT_DIR		  4
 #define DT_SUBVOL	  16
 
 static const u8 btree_of[] = {
@@ -46,8 +47,18 @@ static int is_live(struct bch_undelete *d, u64 inum, u32 snapshot, u32 generatio
 	return u.bi_generation == generation && !(u.bi_flags & BCH_INODE_FLAG_unlinked);
 }
 
-/* In a snapshot that is gone itself a file is not deleted as long as any snapshot has it. */
-static int is_anywhere(struct bch_undelete *d, u64 inum, u32 generation)
+static bool same_data(const struct bch_inode_unpacked *l, const struct bch_inode_unpacked *r)
+{
+	return l->bi_mtime == r->bi_mtime && l->bi_size == r->bi_size &&
+	       l->bi_sectors == r->bi_sectors;
+}
+
+/*
+ * In a snapshot that is gone itself a file is not deleted as long as any snapshot has it, unless
+ * what it had (@version) nobody else has. Others that have it are noted in *@elsewhere.
+ */
+static int is_anywhere(struct bch_undelete *d, u64 inum, const struct bch_inode_unpacked *was,
+		       bool version, bool *elsewhere)
 {
 	struct bch_inode_unpacked u;
 	struct btree_iter iter;
@@ -59,8 +70,11 @@ static int is_anywhere(struct bch_undelete *d, u64 inum, u32 generation)
 	{
 		if (k.k->p.offset != inum)
 			break;
-		if (!bch_inode_unpack(k, &u) && u.bi_generation == generation &&
-		    !undelete_is_dead(d, k.k->p.snapshot))
+		if (bch_inode_unpack(k, &u) || u.bi_generation != was->bi_generation ||
+		    undelete_is_dead(d, k.k->p.snapshot))
+			continue;
+		*elsewhere = true;
+		if (!version || same_data(&u, was))
 			found = 1;
 	}
 	bch_iter_exit(&iter);
@@ -73,8 +87,12 @@ static int inode_add(struct bch_undelete *d, struct bkey_view k, struct undelete
 	u64 inum = k.k->p.offset;
 	u32 snapshot = k.k->p.snapshot;
 	bool gone = !bch_snapshot_exists(d->c, snapshot) || undelete_is_dead(d, snapshot);
-	int ret = gone ? is_anywhere(d, inum, u->bi_generation) :
-			 is_live(d, inum, snapshot, u->bi_generation);
+	bool version = key.is_version && !inode_is_dir(u->bi_mode);
+	int ret;
+
+	key.is_version = false;
+	ret = gone ? is_anywhere(d, inum, u, version, &key.is_version) :
+		     is_live(d, inum, snapshot, u->bi_generation);
 
 	if (ret)
 		return min(ret, 0);
@@ -84,24 +102,47 @@ static int inode_add(struct bch_undelete *d, struct bkey_view k, struct undelete
 	return undelete_key_add(d, UNDELETE_inodes, k, key);
 }
 
+/* When a snapshot goes, one that is left may get what it had of an inode, one key before. */
+static bool is_moved(struct bch_undelete *d, const struct journal_update *j)
+{
+	const struct undelete_made *made = &d->keys->made;
+
+	return made->seq == j->seq && made->trans == j->trans && made->inum == j->new->k.p.offset;
+}
+
+static int journal_clock(struct bch_undelete *d, const struct journal_update *j)
+{
+	const struct undelete_clock *last = d->keys->clock.nr ? &darray_last(d->keys->clock) : NULL;
+
+	return last && last->seq == j->seq ?
+		       0 :
+		       darray_push(&d->keys->clock, ((struct undelete_clock){j->seq, j->time}));
+}
+
 static int journal_inode(const struct journal_update *j, void *arg)
 {
 	struct undelete_key key = {.t = {j->seq, j->offset}, .source = BCH_UNDELETE_journal};
 	struct bch_inode_unpacked old, new;
+	struct bch_undelete *d = arg;
 	bool had, has;
 
+	if (journal_clock(d, j))
+		return -ENOMEM;
 	if (!j->old)
 		return 0;
 	if (j->btree != BTREE_ID_inodes)
-		return undelete_journal_snapshots(arg, j);
+		return undelete_journal_snapshots(d, j);
 	had = !bch_inode_unpack(bkey_i_view(j->old), &old);
 	has = !bch_inode_unpack(bkey_i_view(j->new), &new);
+	if (has && !had)
+		d->keys->made = (struct undelete_made){j->seq, new.bi_inum, j->trans};
 	key.deletes = had && (!has || new.bi_generation != old.bi_generation);
+	key.is_version = key.deletes && !has && !is_moved(d, j);
 	key.unlinks = has && new.bi_flags &BCH_INODE_FLAG_unlinked &&
 		      !(had && old.bi_flags & BCH_INODE_FLAG_unlinked);
 	if (!key.deletes && !key.unlinks)
 		return 0;
-	return inode_add(arg, bkey_i_view(j->old), key, had ? &old : &new);
+	return inode_add(d, bkey_i_view(j->old), key, had ? &old : &new);
 }
 
 static int node_inode(struct bkey_view k, u64 seq, void *arg)
@@ -123,9 +164,9 @@ static int tree_inode(struct bch_undelete *d, struct bkey_view k)
 	u32 parent = bch_snapshot_parent(d->c, k.k->p.snapshot);
 	int ret;
 
+	key.is_version = undelete_is_dead(d, k.k->p.snapshot);
 	if (!bch_inode_unpack(k, &u))
-		return u.bi_flags & BCH_INODE_FLAG_unlinked ||
-				       undelete_is_dead(d, k.k->p.snapshot) ?
+		return u.bi_flags & BCH_INODE_FLAG_unlinked || key.is_version ?
 			       inode_add(d, k, key, &u) :
 			       0;
 	if (k.k->type != KEY_TYPE_whiteout || !parent)
@@ -133,6 +174,7 @@ static int tree_inode(struct bch_undelete *d, struct bkey_view k)
 	ret = bch_inode_get_at(d->c, parent, k.k->p.offset, &u);
 	if (ret)
 		return ret == -ENOMEM ? ret : 0;
+	key.is_version = false;
 	key.source = BCH_UNDELETE_snapshot;
 	key.inum = k.k->p.offset;
 	key.generation = u.bi_generation;
@@ -205,15 +247,16 @@ static int cmp_files(const void *_l, const void *_r)
 /* Where keys can be seen that were not deleted with the file. */
 static u32 file_view(struct bch_undelete *d, const struct bch_undelete_file *f)
 {
-	u32 parent = bch_snapshot_parent(d->c, f->snapshot);
+	const struct undelete_view v = {f->snapshot, f->unlinked};
+	u32 above = undelete_live_above(d, v);
 	struct bch_inode_unpacked u;
 
 	if (!bch_inode_get_at(d->c, f->snapshot, f->inum, &u) &&
 	    u.bi_generation == f->u.bi_generation)
 		return f->snapshot;
-	if (parent && !bch_inode_get_at(d->c, parent, f->inum, &u) &&
+	if (above && !bch_inode_get_at(d->c, above, f->inum, &u) &&
 	    u.bi_generation == f->u.bi_generation)
-		return parent;
+		return above;
 	return 0;
 }
 
@@ -239,8 +282,21 @@ static void file_of_dead(struct bch_undelete *d, struct bch_undelete_file *f,
 	f->deleted_seq = death ? death->t.seq : 0;
 	f->exact =
 		f->source == BCH_UNDELETE_node || (death && d->keys->complete_from <= death->t.seq);
-	if (death)
-		f->unlinked = death->t;
+	if (!death)
+		return;
+	f->unlinked = death->t;
+	if (undelete_is_above(d, (struct undelete_view){death->snapshot, death->t}, f->snapshot))
+		f->seen_from = death->snapshot;
+}
+
+/*
+ * What is left of a file that others still have, in snapshots that are gone: did the one that was
+ * deleted see this of it, and not something of its own? Files of its own come before.
+ */
+static bool is_last_version(const struct bch_undelete *d, const struct bch_undelete_file *f)
+{
+	return f->of_dead && f->seen_from &&
+	       (f->seen_from == f->snapshot || !undelete_find(d, f->inum, f->seen_from));
 }
 
 /*
@@ -273,6 +329,8 @@ static int file_add(struct bch_undelete *d, const struct undelete_key *k,
 		.inum = last->inum,
 		.snapshot = last->k->k.p.snapshot,
 		.source = last->source,
+		.is_version = last->is_version,
+		.seen_from = last->k->k.p.snapshot,
 		.deleted = {U64_MAX, U32_MAX},
 	};
 	const struct undelete_key *unlink = NULL;
@@ -298,8 +356,9 @@ static int file_add(struct bch_undelete *d, const struct undelete_key *k,
 	death = undelete_death_of(d, f.snapshot, f.deleted);
 	if (!unlink && is_of_dead(d, &f, last, death))
 		file_of_dead(d, &f, death);
+	if (f.is_version && !is_last_version(d, &f))
+		return 0;
 	f.view = file_view(d, &f);
-	f.base = f.view ? 0 : undelete_orphan_parent(d, f.snapshot);
 	if (!f.deleted_seq)
 		f.deleted_until = deleted_until(d, &f);
 	return darray_push(&d->files, f);
@@ -351,8 +410,19 @@ static int files_make(struct bch_undelete *d)
 static bool is_of_file(struct bch_undelete *d, u64 inum, u32 snapshot, struct bch_undelete_time t)
 {
 	const struct bch_undelete_file *f = undelete_find(d, inum, snapshot);
+	size_t i;
 
-	return f && undelete_time_cmp(t, f->deleted) <= 0;
+	if (f && undelete_time_cmp(t, f->deleted) <= 0)
+		return true;
+	for (i = undelete_files_seek(d, inum); i < d->files.nr && d->files.data[i].inum == inum;
+	     i++) {
+		f = &d->files.data[i];
+		if (undelete_time_cmp(t, f->unlinked) > 0 &&
+		    undelete_is_above(d, (struct undelete_view){f->snapshot, f->unlinked},
+				      snapshot))
+			return true;
+	}
+	return false;
 }
 
 static int dirent_add(struct bch_undelete *d, struct bkey_view k, struct undelete_key key)
@@ -370,7 +440,8 @@ static int dirent_add(struct bch_undelete *d, struct bkey_view k, struct undelet
 /* What one transaction did to names. */
 struct dirent_update {
 	const struct bkey_i *old;
-	u64 inum; /* what it led to */
+	u64 inum;	      /* what it led to */
+	bool is_part_of_path; /* a directory, and its snapshot is gone: others may need it */
 	struct bch_undelete_time t;
 };
 
@@ -400,6 +471,13 @@ static bool leads_to(struct bch_undelete *d, const struct bkey_i *k, u64 *inum)
 	return true;
 }
 
+static bool leads_to_dir(struct bch_undelete *d, const struct bkey_i *k)
+{
+	struct bch_dirent_view v;
+
+	return !bch_dirent_unpack(d->c, bkey_i_view(k), &v) && v.d_type == DT_DIR;
+}
+
 static int journal_dirent(struct journal_walk *w, const struct journal_update *j)
 {
 	struct dirent_update u = {.t = {j->seq, j->offset}};
@@ -411,6 +489,8 @@ static int journal_dirent(struct journal_walk *w, const struct journal_update *j
 		return ret   ?:
 			       dirent_add(w->d, bkey_i_view(j->old),
 					  (struct undelete_key){.t = u.t});
+	if (!bch_snapshot_exists(w->d->c, j->old->k.p.snapshot))
+		u.is_part_of_path = leads_to_dir(w->d, j->old);
 	u.old = undelete_key_copy(w->d, bkey_i_view(j->old));
 	return u.old ? darray_push(&w->old, u) : 0;
 }
@@ -422,6 +502,7 @@ static int kept_add(struct bch_undelete *d, const struct dirent_update *u)
 		.inum = u->inum,
 		.snapshot = u->old->k.p.snapshot,
 		.view = u->old->k.p.snapshot,
+		.seen_from = u->old->k.p.snapshot,
 		.kept = true,
 		.deleted = {U64_MAX, U32_MAX},
 	};
@@ -453,7 +534,8 @@ static int journal_trans_end(struct journal_walk *w)
 			.removed = !has_new_name(w, u->inum),
 		};
 
-		if (ret || (!key.removed && !undelete_find(w->d, u->inum, 0)))
+		if (ret ||
+		    (!key.removed && !u->is_part_of_path && !undelete_find(w->d, u->inum, 0)))
 			continue;
 		if (key.removed && !undelete_find_at(w->d, u->inum, u->old->k.p.snapshot, u->t))
 			ret = kept_add(w->d, u);
@@ -631,6 +713,15 @@ int bch_undelete_init(struct bch_undelete *d)
 	return ret;
 }
 
+u64 bch_undelete_time_of(const struct bch_undelete *d, u64 seq)
+{
+	size_t i = darray_seek(d->keys->clock, at, at->seq < seq);
+
+	return i < d->keys->clock.nr && d->keys->clock.data[i].seq == seq ?
+		       d->keys->clock.data[i].time :
+		       0;
+}
+
 void bch_undelete_exit(struct bch_undelete *d)
 {
 	unsigned kind;
@@ -648,6 +739,7 @@ void bch_undelete_exit(struct bch_undelete *d)
 	darray_exit(&d->keys->orphans);
 	darray_exit(&d->keys->subvols);
 	darray_exit(&d->keys->kept);
+	darray_exit(&d->keys->clock);
 	darray_exit(&d->keys->deaths_by_id);
 	kfree(d->keys);
 	d->keys = NULL;

@@ -77,6 +77,11 @@ static size_t files_seek(const struct bch_undelete *d, u64 inum, u32 snapshot,
 				      (!deleted || undelete_time_cmp(f->deleted, *deleted) < 0)))));
 }
 
+size_t undelete_files_seek(const struct bch_undelete *d, u64 inum)
+{
+	return darray_seek(d->files, f, f->inum < inum);
+}
+
 struct bch_undelete_file *undelete_find(const struct bch_undelete *d, u64 inum, u32 snapshot)
 {
 	size_t i = files_seek(d, inum, snapshot ?: U32_MAX, NULL);

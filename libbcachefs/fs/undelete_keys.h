@@ -24,8 +24,9 @@ struct undelete_key {
 	u8 source;    /* enum bch_undelete_source */
 	bool removed; /* dirents of the journal: not only renamed */
 	/* Inodes: */
-	bool deletes; /* what replaced it is no inode, or another one */
-	bool unlinks; /* what replaced it is the same, but without a name */
+	bool deletes;	 /* what replaced it is no inode, or another one */
+	bool unlinks;	 /* what replaced it is the same, but without a name */
+	bool is_version; /* others still have the inode, with other data */
 	u32 generation;
 	u64 inode_seq; /* of its last change, as it says */
 };
@@ -36,9 +37,27 @@ struct undelete_death {
 	struct bch_undelete_time t;
 };
 
-/* A snapshot whose parent went. */
+/* What was above a snapshot until @t. */
 struct undelete_orphan {
 	u32 snapshot, parent;
+	struct bch_undelete_time t;
+};
+
+/* As @snapshot saw things at @t. */
+struct undelete_view {
+	u32 snapshot;
+	struct bch_undelete_time t;
+};
+
+/* When an entry of the journal was written. */
+struct undelete_clock {
+	u64 seq, time;
+};
+
+/* An inode that a transaction made. */
+struct undelete_made {
+	u64 seq, inum;
+	u32 trans;
 };
 
 /* A subvolume that is gone. */
@@ -56,10 +75,12 @@ struct undelete_keys {
 	DARRAY(struct undelete_death) deaths; /* by time */
 	DARRAY(struct undelete_death) deaths_by_id;
 	DARRAY(u32) dead;			/* snapshots that still have keys; ascending */
-	DARRAY(struct undelete_orphan) orphans; /* by snapshot */
+	DARRAY(struct undelete_orphan) orphans; /* by snapshot, then time */
 	DARRAY(struct undelete_subvol) subvols; /* by root and snapshot */
 	DARRAY(struct bch_undelete_file) kept;
-	DARRAY(struct bkey_i *) memory; /* of the keys */
+	DARRAY(struct undelete_clock) clock; /* by seq */
+	struct undelete_made made;	     /* the last one */
+	DARRAY(struct bkey_i *) memory;	     /* of the keys */
 };
 
 static inline int undelete_time_cmp(struct bch_undelete_time l, struct bch_undelete_time r)
@@ -119,8 +140,12 @@ int undelete_find_dead(struct bch_undelete *d);
 const struct undelete_death *undelete_death_of(const struct bch_undelete *d, u32 snapshot,
 					       struct bch_undelete_time t);
 
-/* What was above @snapshot, if that is known and gone; else 0. */
-u32 undelete_orphan_parent(const struct bch_undelete *d, u32 snapshot);
+/*
+ * Snapshots above @v.snapshot as they were at @t, those included that are gone by now: is @above
+ * one of them, or itself; the first that is still there, or 0.
+ */
+bool undelete_is_above(const struct bch_undelete *d, struct undelete_view v, u32 above);
+u32 undelete_live_above(const struct bch_undelete *d, struct undelete_view v);
 
 /* Is what has keys at @snapshot seen by nobody? */
 bool undelete_is_dead(const struct bch_undelete *d, u32 snapshot);
@@ -131,6 +156,9 @@ bool undelete_is_dead(const struct bch_undelete *d, u32 snapshot);
  */
 const struct undelete_subvol *undelete_find_subvol(const struct bch_undelete *d, u64 inum,
 						   u32 snapshot);
+
+/* Index of the first file with this inum, or the place for it. */
+size_t undelete_files_seek(const struct bch_undelete *d, u64 inum);
 
 /* The last key of @kind with this inum until @end; NULL: there is none. */
 const struct undelete_key *undelete_last_key(const struct bch_undelete *d, enum undelete_kind kind,

@@ -1,26 +1,29 @@
 /* Names of deleted files, as they were when they went (fs/undelete.h). */
 #include <linux/errno.h>
+#include <linux/slab.h>
 #include <linux/string.h>
+#include "btree/iter.h"
 #include "fs/dirent.h"
 #include "fs/namei.h"
+#include "fs/snapshots.h"
 #include "fs/undelete_keys.h"
 
 #define DEPTH_MAX 256
 
-static bool dir_path(struct bch_undelete *d, u64 inum, u32 snapshot, struct printbuf *out,
+static bool dir_path(struct bch_undelete *d, u64 inum, struct undelete_view v, struct printbuf *out,
 		     unsigned depth);
 
-/* The path that entry @k was. False: not all of it is known. */
-static bool entry_path(struct bch_undelete *d, const struct bkey_i *k, struct printbuf *out,
-		       unsigned depth)
+/* The path that entry @k was, as @v saw it. False: not all of it is known. */
+static bool entry_path(struct bch_undelete *d, const struct bkey_i *k, struct undelete_view v,
+		       struct printbuf *out, unsigned depth)
 {
-	struct bch_dirent_view v;
+	struct bch_dirent_view entry;
 
-	if (depth > DEPTH_MAX || bch_dirent_unpack(d->c, bkey_i_view(k), &v) ||
-	    !dir_path(d, k->k.p.inode, k->k.p.snapshot, out, depth + 1))
+	if (depth > DEPTH_MAX || bch_dirent_unpack(d->c, bkey_i_view(k), &entry) ||
+	    !dir_path(d, k->k.p.inode, v, out, depth + 1))
 		return false;
 	prt_char(out, '/');
-	prt_bytes(out, v.name, v.name_len);
+	prt_bytes(out, entry.name, entry.name_len);
 	return true;
 }
 
@@ -42,8 +45,80 @@ static bool live_path(struct bch_undelete *d, u64 inum, u32 snapshot, struct pri
 	return false;
 }
 
+/* The entry that led to @inum as @v saw it: of the nearest snapshot, and what it was then. */
+static const struct undelete_key *noted_entry(struct bch_undelete *d, u64 inum,
+					      struct undelete_view v)
+{
+	const struct undelete_key *best = NULL;
+
+	for_each_undelete_key(d, UNDELETE_dirents, inum, k) {
+		u32 snapshot = k->k->k.p.snapshot;
+
+		if (k->source != BCH_UNDELETE_journal || undelete_time_cmp(k->t, v.t) <= 0 ||
+		    !undelete_is_above(d, v, snapshot))
+			continue;
+		if (!best || snapshot < best->k->k.p.snapshot ||
+		    (snapshot == best->k->k.p.snapshot && undelete_time_cmp(k->t, best->t) < 0))
+			best = k;
+	}
+	return best;
+}
+
+/* By the name that @u has in @snapshot. */
+static bool path_in(struct bch_undelete *d, const struct bch_inode_unpacked *u, u32 snapshot,
+		    struct undelete_view v, struct printbuf *out, unsigned depth)
+{
+	char *name = u->bi_dir && !u->bi_subvol ?
+			     bch_dirent_name_at(d->c, snapshot, u->bi_dir, u->bi_dir_offset) :
+			     NULL;
+	bool ret = name && depth <= DEPTH_MAX && dir_path(d, u->bi_dir, v, out, depth + 1);
+
+	if (ret) {
+		prt_char(out, '/');
+		prt_str(out, name);
+	}
+	kfree(name);
+	return ret;
+}
+
+/* By the name that it has in any snapshot: @v saw it, too, or had another one. */
+static bool path_anywhere(struct bch_undelete *d, u64 inum, struct undelete_view v,
+			  struct printbuf *out, unsigned depth)
+{
+	struct bch_inode_unpacked u, found;
+	struct btree_iter iter;
+	struct bkey_view k;
+	bool any = false;
+	int ret;
+
+	bch_iter_init(&iter, d->c, BTREE_ID_inodes, POS(0, inum), BTREE_ITER_all_snapshots);
+	for_each_btree_key(&iter, k, ret)
+	{
+		if (k.k->p.offset != inum || any)
+			break;
+		any = !bch_inode_unpack(k, &u) && !undelete_is_dead(d, k.k->p.snapshot);
+		found = u;
+	}
+	bch_iter_exit(&iter);
+	return any && path_in(d, &found, found.bi_snapshot, v, out, depth);
+}
+
+/* What @v saw, as far as snapshots above it tell: those that went, then those that are there. */
+static bool seen_path(struct bch_undelete *d, u64 inum, struct undelete_view v,
+		      struct printbuf *out, unsigned depth)
+{
+	const struct undelete_key *entry = noted_entry(d, inum, v);
+	u32 above = undelete_live_above(d, v);
+	struct bch_inode_unpacked u;
+
+	if (entry)
+		return entry_path(d, entry->k, v, out, depth);
+	return above && !bch_inode_get_at(d->c, above, inum, &u) &&
+	       path_in(d, &u, above, v, out, depth);
+}
+
 /* Directory @inum as it was when an entry of it went. False: not known. */
-static bool dir_path(struct bch_undelete *d, u64 inum, u32 snapshot, struct printbuf *out,
+static bool dir_path(struct bch_undelete *d, u64 inum, struct undelete_view v, struct printbuf *out,
 		     unsigned depth)
 {
 	const struct bch_undelete_time end = {U64_MAX, U32_MAX};
@@ -51,27 +126,41 @@ static bool dir_path(struct bch_undelete *d, u64 inum, u32 snapshot, struct prin
 	const struct bch_undelete_file *f;
 	const struct undelete_key *name = NULL;
 
-	if (live_path(d, inum, snapshot, out))
+	if (live_path(d, inum, v.snapshot, out))
 		return true;
-	subvol = undelete_find_subvol(d, inum, snapshot);
-	f = undelete_find(d, inum, snapshot) ?: undelete_find(d, inum, 0);
-	if (subvol)
+	subvol = undelete_find_subvol(d, inum, v.snapshot);
+	if (subvol) {
 		name = undelete_last_key(d, UNDELETE_subvols, subvol->id, end);
-	else if (f)
+		v = name ? (struct undelete_view){name->k->k.p.snapshot, name->t} : v;
+		return name && entry_path(d, name->k, v, out, depth);
+	}
+	if (seen_path(d, inum, v, out, depth))
+		return true;
+	f = undelete_find(d, inum, v.snapshot) ?: undelete_find(d, inum, 0);
+	if (f)
 		name = undelete_last_key(d, UNDELETE_dirents, inum, f->deleted);
-	return name && entry_path(d, name->k, out, depth);
+	return name ? entry_path(d, name->k, v, out, depth) : path_anywhere(d, inum, v, out, depth);
 }
 
 /* The whole path, or "?/NAME". */
-static void name_to_text(struct bch_undelete *d, const struct bkey_i *k, struct printbuf *out)
+static void name_to_text(struct bch_undelete *d, const struct bkey_i *k, struct undelete_view v,
+			 struct printbuf *out)
 {
-	struct bch_dirent_view v;
+	struct bch_dirent_view entry;
 
-	if (entry_path(d, k, out, 0) || bch_dirent_unpack(d->c, bkey_i_view(k), &v))
+	if (entry_path(d, k, v, out, 0) || bch_dirent_unpack(d->c, bkey_i_view(k), &entry))
 		return;
 	printbuf_reset(out);
 	prt_str(out, "?/");
-	prt_bytes(out, v.name, v.name_len);
+	prt_bytes(out, entry.name, entry.name_len);
+}
+
+/* Who saw the name @k of @f, and when. */
+static struct undelete_view view_of(const struct bch_undelete_file *f, const struct undelete_key *k)
+{
+	if (f->of_dead)
+		return (struct undelete_view){f->seen_from, f->unlinked};
+	return (struct undelete_view){k->k->k.p.snapshot, k->t};
 }
 
 /* Did @f lose the name @k? Before, the number may have been another file's. */
@@ -81,43 +170,20 @@ static bool is_name_of(const struct bch_undelete_file *f, const struct undelete_
 	       undelete_time_cmp(k->t, f->born) > 0 && undelete_time_cmp(k->t, f->deleted) <= 0;
 }
 
-/* The name that a snapshot above it had, until that went, too. */
-static bool base_name(struct bch_undelete *d, const struct bch_undelete_file *f,
-		      struct printbuf *out)
-{
-	for_each_undelete_key(d, UNDELETE_dirents, f->inum, k) {
-		struct bch_dirent_view v;
-
-		if (!f->base || !k->removed || k->k->k.p.snapshot != f->base ||
-		    bch_dirent_unpack(d->c, bkey_i_view(k->k), &v))
-			continue;
-		if (!dir_path(d, k->k->k.p.inode, f->snapshot, out, 1)) {
-			printbuf_reset(out);
-			prt_char(out, '?');
-		}
-		prt_char(out, '/');
-		prt_bytes(out, v.name, v.name_len);
-		return true;
-	}
-	return false;
-}
-
 /* The only name that is known, and perhaps not the last one. */
 static u64 guess(struct bch_undelete *d, const struct bch_undelete_file *f, struct printbuf *out)
 {
-	const struct undelete_key *name;
+	const struct undelete_view v = {f->seen_from, f->unlinked};
+	const struct undelete_key *name =
+		undelete_last_key(d, UNDELETE_dirents, f->inum, f->deleted);
 
-	if (f->view && f->view != f->snapshot) {
-		bch_inode_path_to_text(out, d->c, f->view, f->inum);
-		if (out->pos && out->buf[0] == '/')
-			return f->deleted_seq;
-		printbuf_reset(out);
-	}
-	if (base_name(d, f, out))
+	if (seen_path(d, f->inum, v, out, 0))
 		return f->deleted_seq;
-	name = undelete_last_key(d, UNDELETE_dirents, f->inum, f->deleted);
+	printbuf_reset(out);
 	if (name)
-		name_to_text(d, name->k, out);
+		name_to_text(d, name->k, view_of(f, name), out);
+	else
+		path_anywhere(d, f->inum, v, out, 0);
 	if (!out->pos)
 		prt_printf(out, "?/#%llu", f->inum);
 	return f->deleted_seq;
@@ -135,7 +201,7 @@ int bch_undelete_names(struct bch_undelete *d, const struct bch_undelete_file *f
 		if (ret || !is_name_of(f, k))
 			continue;
 		printbuf_reset(&path);
-		name_to_text(d, k->k, &path);
+		name_to_text(d, k->k, view_of(f, k), &path);
 		if (!path.pos)
 			continue;
 		any = true;

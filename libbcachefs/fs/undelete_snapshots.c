@@ -26,16 +26,15 @@ static bool snapshot_is_live(struct bkey_view k)
 
 static int journal_snapshot(struct bch_undelete *d, const struct journal_update *j)
 {
-	u32 parent = le32_to_cpu(snapshot_of(bkey_i_view(j->old)).parent);
+	const struct bch_undelete_time t = {j->seq, j->offset};
+	u32 parent = le32_to_cpu(snapshot_of(bkey_i_view(j->old)).parent), id = j->new->k.p.offset;
+	int ret = 0;
 
-	if (parent && snapshot_is_live(bkey_i_view(j->new)) &&
-	    le32_to_cpu(snapshot_of(bkey_i_view(j->new)).parent) != parent)
-		return darray_push(&d->keys->orphans,
-				   ((struct undelete_orphan){j->new->k.p.offset, parent}));
-	if (!snapshot_is_live(bkey_i_view(j->old)) || snapshot_is_live(bkey_i_view(j->new)))
-		return 0;
-	return darray_push(&d->keys->deaths,
-			   ((struct undelete_death){j->new->k.p.offset, {j->seq, j->offset}}));
+	if (parent && le32_to_cpu(snapshot_of(bkey_i_view(j->new)).parent) != parent)
+		ret = darray_push(&d->keys->orphans, ((struct undelete_orphan){id, parent, t}));
+	if (ret || !snapshot_is_live(bkey_i_view(j->old)) || snapshot_is_live(bkey_i_view(j->new)))
+		return ret;
+	return darray_push(&d->keys->deaths, ((struct undelete_death){id, t}));
 }
 
 static int journal_subvol(struct bch_undelete *d, const struct journal_update *j)
@@ -103,15 +102,37 @@ static int cmp_orphans(const void *_l, const void *_r)
 {
 	const struct undelete_orphan *l = _l, *r = _r;
 
-	return u64_cmp(l->snapshot, r->snapshot);
+	return l->snapshot != r->snapshot ? u64_cmp(l->snapshot, r->snapshot) :
+					    undelete_time_cmp(l->t, r->t);
 }
 
-u32 undelete_orphan_parent(const struct bch_undelete *d, u32 snapshot)
+/* What was above it; 0: nothing, or it is not known. */
+static u32 parent_at(const struct bch_undelete *d, struct undelete_view v)
 {
-	size_t i = darray_seek(d->keys->orphans, o, o->snapshot < snapshot);
+	size_t i = darray_seek(d->keys->orphans, o,
+			       o->snapshot < v.snapshot || (o->snapshot == v.snapshot &&
+							    undelete_time_cmp(o->t, v.t) <= 0));
 	const struct undelete_orphan *o = &d->keys->orphans.data[i];
+	u32 parent = i < d->keys->orphans.nr && o->snapshot == v.snapshot ?
+			     o->parent :
+			     bch_snapshot_parent(d->c, v.snapshot);
 
-	return i < d->keys->orphans.nr && o->snapshot == snapshot ? o->parent : 0;
+	return parent > v.snapshot ? parent : 0; /* or it is damaged */
+}
+
+bool undelete_is_above(const struct bch_undelete *d, struct undelete_view v, u32 above)
+{
+	while (v.snapshot && v.snapshot < above)
+		v.snapshot = parent_at(d, v);
+	return v.snapshot == above;
+}
+
+u32 undelete_live_above(const struct bch_undelete *d, struct undelete_view v)
+{
+	do {
+		v.snapshot = parent_at(d, v);
+	} while (v.snapshot && !bch_snapshot_exists(d->c, v.snapshot));
+	return v.snapshot;
 }
 
 int undelete_find_dead(struct bch_undelete *d)
