@@ -16,6 +16,7 @@
 #include "cli/cli.h"
 #include "cli/open.h"
 #include "cli/progress.h"
+#include "cli/scrub_json.h"
 #include "cmds.h"
 #include "data/scrub.h"
 #include "fs/namei.h"
@@ -27,7 +28,7 @@
 enum {
 	SCRUB_EXIT_INTERRUPTED = 1,
 	SCRUB_EXIT_REPAIRABLE = 2, /* bad copies, all of which something can stand in for */
-	SCRUB_EXIT_LOST = 4,	   /* bad copies that nothing can stand in for */
+	SCRUB_EXIT_LOST = 4,	   /* bad copies that nothing can stand in for, or not for sure */
 	SCRUB_EXIT_FAILED = 8,
 	SCRUB_EXIT_USAGE = 16,
 };
@@ -38,6 +39,7 @@ static const char *const remedy_text[SCRUB_REMEDY_NR] = {
 	[SCRUB_stripe] = "reconstructable from stripe",
 	[SCRUB_dispensable] = "only cached, not needed",
 	[SCRUB_lost] = "lost",
+	[SCRUB_undecided] = "which one is right is not known",
 };
 
 struct scrub {
@@ -51,13 +53,15 @@ struct scrub {
 	struct printbuf out;
 	struct json j;
 	const char *device; /* option: only this one */
-	bool checkpoint, restart, status, cancel, resumed;
-	char *checkpoint_path;
-	u64 pass_started; /* s since the epoch */
-	u64 saved;	  /* ns: when the checkpoint was last written */
-	struct {	  /* being told */
+	bool keep;	    /* a checkpoint */
+	bool restart, status, cancel, resumed;
+	struct cli_checkpoint checkpoint;
+	u64 saved; /* ns: when the checkpoint was last written */
+	struct {   /* being told */
+		struct bch_scrub_finding *finding;
 		u64 inum, offset, len;
 	} file;
+	bool found_paths; /* that are not yet in the checkpoint */
 	void (*show_viewer)(void *t, u32 snapshot);
 };
 
@@ -72,12 +76,12 @@ static void on_signal(int sig)
 
 static void save_checkpoint(struct scrub *t)
 {
-	int ret = cli_checkpoint_save(&t->s, t->checkpoint_path, t->pass_started);
+	int ret = cli_checkpoint_save(&t->checkpoint, &t->s);
 
 	t->saved = ktime_get_ns();
 	if (ret) {
 		cli_progress_clear(&t->progress);
-		cli_error(t->cmd, "%s: the checkpoint cannot be written: %s", t->checkpoint_path,
+		cli_error(t->cmd, "%s: the checkpoint cannot be written: %s", t->checkpoint.path,
 			  strerror(-ret));
 	}
 }
@@ -88,7 +92,7 @@ static bool tick(struct bch_scrub *s)
 	u64 done = __atomic_load_n(&s->done, __ATOMIC_RELAXED);
 
 	cli_progress_show(&t->progress, done, done ? s->total : 0);
-	if (t->checkpoint && ktime_get_ns() - t->saved > CHECKPOINT_EVERY)
+	if (t->keep && ktime_get_ns() - t->saved > CHECKPOINT_EVERY)
 		save_checkpoint(t);
 	return !interrupted;
 }
@@ -102,22 +106,8 @@ static int exit_status(const struct scrub *t)
 	const struct bch_scrub *s = &t->s;
 
 	return (s->stopped ? SCRUB_EXIT_INTERRUPTED : 0) |
-	       (s->repairable ? SCRUB_EXIT_REPAIRABLE : 0) |
-	       (s->lost || s->lost_btrees ? SCRUB_EXIT_LOST : 0);
-}
-
-/* The end of the group of findings from @i on that are about the same bytes. */
-static size_t group_end(const struct bch_scrub *s, size_t i)
-{
-	const struct bch_scrub_item *a = &s->findings.data[i].item, *b;
-
-	while (++i < s->findings.nr) {
-		b = &s->findings.data[i].item;
-		if (a->dev != b->dev || a->sector != b->sector || a->sectors != b->sectors ||
-		    a->kind != b->kind)
-			break;
-	}
-	return i;
+	       (s->all.repairable ? SCRUB_EXIT_REPAIRABLE : 0) |
+	       (s->all.lost || s->all.undecided || s->lost_btrees ? SCRUB_EXIT_LOST : 0);
 }
 
 static u64 bucket_of(const struct scrub *t, const struct bch_scrub_item *item)
@@ -137,9 +127,30 @@ static void show_file(void *arg, u64 inum, u32 snapshot, u64 offset, u64 len)
 			   t);
 }
 
-static bool is_of_stripe(const struct bch_scrub_item *item)
+/* Show the files of findings @i to @end, which are about the same bytes; false: not all found. */
+static bool find_files(struct scrub *t, size_t i, size_t end)
 {
-	return item->kind == SCRUB_stripe_data || item->kind == SCRUB_parity;
+	bool all = true;
+
+	t->file.finding = &t->s.findings.data[i];
+	for (; i < end; i++)
+		all &= !bch_scrub_files(&t->s, &t->s.findings.data[i], show_file, t);
+	return all;
+}
+
+/* Print a path of the file that is shown; the first one of a finding is kept for the checkpoint. */
+static void file_path_to_text(struct scrub *t, struct printbuf *out, u32 snapshot)
+{
+	struct bch_scrub_finding *f = t->file.finding;
+	struct printbuf path = PRINTBUF;
+
+	bch_inode_path_to_text(&path, t->s.c, snapshot, t->file.inum);
+	prt_bytes(out, printbuf_str(&path), path.pos);
+	if (!f->path) {
+		f->path = strdup(printbuf_str(&path));
+		t->found_paths = true;
+	}
+	printbuf_exit(&path);
 }
 
 /* ---- Text ---- */
@@ -149,18 +160,9 @@ static void prt_viewer(void *arg, u32 snapshot)
 	struct scrub *t = arg;
 
 	prt_str(&t->out, "  ");
-	bch_inode_path_to_text(&t->out, t->s.c, snapshot, t->file.inum);
+	file_path_to_text(t, &t->out, snapshot);
 	prt_printf(&t->out, " (inode %llu snapshot %u) offset %llu length %llu\n", t->file.inum,
 		   snapshot, t->file.offset, t->file.len);
-}
-
-static void prt_why(struct printbuf *out, const struct bch_scrub_finding *f)
-{
-	prt_str(out, f->why);
-	if (f->err && f->fault == SCRUB_io)
-		prt_printf(out, " (%s)", bch_err_str(f->err));
-	if (f->item.kind == SCRUB_node && f->at)
-		prt_printf(out, " at sector %u of the node", f->at);
 }
 
 static void prt_finding(struct scrub *t, const struct bch_scrub_finding *f)
@@ -170,7 +172,7 @@ static void prt_finding(struct scrub *t, const struct bch_scrub_finding *f)
 
 	prt_printf(out, "%s sector %llu (bucket %llu): %s: ", bch_dev(t->s.c, item->dev)->path,
 		   item->sector, bucket_of(t, item), bch_scrub_kind_names[item->kind]);
-	prt_why(out, f);
+	cli_scrub_why_to_text(out, &t->s, f);
 	prt_printf(out, "; %s\n", remedy_text[f->remedy]);
 	if (item->kind == SCRUB_node) {
 		prt_str(out, "  btree ");
@@ -180,7 +182,7 @@ static void prt_finding(struct scrub *t, const struct bch_scrub_finding *f)
 		prt_newline(out);
 	} else if (item->kind == SCRUB_journal) {
 		prt_printf(out, "  journal entry %llu\n", item->seq);
-	} else if (is_of_stripe(item)) {
+	} else if (cli_scrub_is_of_stripe(item)) {
 		prt_printf(out, "  stripe %llu block %u\n", item->pos.offset, item->block);
 	}
 }
@@ -191,11 +193,10 @@ static void prt_findings(struct scrub *t)
 	size_t i, end;
 
 	for (i = 0; i < s->findings.nr; i = end) {
-		end = group_end(s, i);
+		end = cli_scrub_group_end(s, i);
 		prt_finding(t, &s->findings.data[i]);
-		for (; i < end; i++)
-			if (bch_scrub_files(s, &s->findings.data[i], show_file, t))
-				prt_str(&t->out, "  and files that cannot be found\n");
+		if (!find_files(t, i, end))
+			prt_str(&t->out, "  and files that cannot be found\n");
 		cli_flush(&t->out);
 	}
 	for (i = 0; i < 64; i++)
@@ -228,10 +229,12 @@ static void prt_dev(struct scrub *t, const struct bch_dev *ca)
 	prt_part(out, "parity", d->bytes[SCRUB_parity]);
 	prt_part(out, "journal", d->bytes[SCRUB_journal]);
 	prt_part(out, "unverified", d->unverified);
-	prt_printf(out, "; %llu bad copies", d->repairable + d->lost);
-	if (d->repairable || d->lost)
-		prt_printf(out, " (%llu repairable, %llu lost)", d->repairable, d->lost);
-	prt_newline(out);
+	prt_printf(out, "; %llu bad copies", bch_scrub_dev_bad(d));
+	if (bch_scrub_dev_bad(d))
+		prt_printf(out, " (%llu repairable, %llu lost", d->repairable, d->lost);
+	if (d->undecided)
+		prt_printf(out, ", %llu undecided", d->undecided);
+	prt_str(out, bch_scrub_dev_bad(d) ? ")\n" : "\n");
 }
 
 static void prt_report(struct scrub *t)
@@ -258,7 +261,7 @@ static void json_viewer(void *arg, u32 snapshot)
 	struct printbuf path = PRINTBUF;
 	struct json *j = &t->j;
 
-	bch_inode_path_to_text(&path, t->s.c, snapshot, t->file.inum);
+	file_path_to_text(t, &path, snapshot);
 	json_object_begin(j, NULL);
 	json_strn(j, "path", printbuf_str(&path), path.pos);
 	json_u64(j, "inode", t->file.inum);
@@ -272,102 +275,53 @@ static void json_viewer(void *arg, u32 snapshot)
 static void json_finding(struct scrub *t, size_t i, size_t end)
 {
 	const struct bch_scrub_finding *f = &t->s.findings.data[i];
-	const struct bch_scrub_item *item = &f->item;
-	struct printbuf text = PRINTBUF;
 	struct json *j = &t->j;
-	bool stripe = is_of_stripe(item), keyed = item->kind < SCRUB_super;
 
 	json_object_begin(j, NULL);
-	json_u64(j, "dev_idx", item->dev);
-	json_str(j, "device", bch_dev(t->s.c, item->dev)->path);
-	json_u64(j, "bucket", bucket_of(t, item));
-	json_u64(j, "sector", item->sector);
-	json_u64(j, "sectors", item->sectors);
-	bch_btree_id_to_text(&text, item->btree);
-	if (keyed)
-		json_str(j, "btree", printbuf_str(&text));
-	if (item->kind == SCRUB_journal)
-		json_u64(j, "seq", item->seq);
-	if (item->kind == SCRUB_node)
-		json_u64(j, "level", item->level);
-	if (stripe)
-		json_u64(j, "block", item->block);
-	if (keyed)
-		bch_bpos_to_json(j, "pos", item->pos);
-	json_str(j, "data", bch_scrub_kind_names[item->kind]);
-	json_str(j, "kind",
-		 stripe && f->fault == SCRUB_checksum ? "ec" : bch_scrub_fault_names[f->fault]);
-	printbuf_reset(&text);
-	prt_why(&text, f);
-	json_str(j, "reason", printbuf_str(&text));
-	json_str(j, "remedy", bch_scrub_remedy_names[f->remedy]);
-	json_bool(j, "fixed", false);
+	cli_scrub_finding_to_json(j, &t->s, f);
 	json_array_begin(j, "files");
-	for (; i < end; i++)
-		bch_scrub_files(&t->s, &t->s.findings.data[i], show_file, t);
+	find_files(t, i, end);
 	json_array_end(j);
+	if (f->path)
+		json_str(j, "path", f->path);
 	json_object_end(j);
-	printbuf_exit(&text);
 }
 
-static void json_dev(struct scrub *t, const struct bch_dev *ca)
+static void json_errors(struct scrub *t)
 {
-	static const char *const names[] = {"btree_bytes",	 "data_bytes",	 "cached_bytes",
-					    "stripe_data_bytes", "parity_bytes", "superblock_bytes",
-					    "layout_bytes",	 "journal_bytes"};
-	const struct bch_scrub_dev *d = &t->s.devs[ca->idx];
+	const struct bch_scrub *s = &t->s;
 	struct json *j = &t->j;
-	unsigned i;
 
-	json_object_begin(j, NULL);
-	json_u64(j, "dev_idx", ca->idx);
-	json_uuid(j, "dev_uuid", ca->mi.uuid);
-	json_str(j, "name", bch_dev_online(ca) ? ca->path : "");
-	json_str(j, "state",
-		 !bch_dev_online(ca)	      ? "offline" :
-		 t->s.only && t->s.only != ca ? "not checked" :
-		 t->s.stopped		      ? "running" :
-						"done");
-	for (i = 0; i < SCRUB_KIND_NR; i++)
-		json_u64(j, names[i], d->bytes[i]);
-	json_u64(j, "unverifiable_bytes", d->unverified);
-	json_u64(j, "corrected", 0);
-	json_u64(j, "uncorrected", d->repairable + d->lost);
-	json_u64(j, "repairable", d->repairable);
-	json_u64(j, "lost", d->lost);
-	json_object_end(j);
+	json_array_begin(j, "errors");
+	for (size_t i = 0, end; i < s->findings.nr; i = end) {
+		end = cli_scrub_group_end(s, i);
+		json_finding(t, i, end);
+	}
+	darray_for_each(s->recheck, p)
+		if (cli_scrub_is_pending(s, p))
+			json_raw(j, NULL, p->told, p->told_bytes);
+	json_array_end(j);
 }
 
 static void json_report(struct scrub *t)
 {
 	struct bch_scrub *s = &t->s;
 	struct json *j = &t->j;
-	size_t i, end;
 
 	t->show_viewer = json_viewer;
 	json_object_begin(j, NULL);
 	json_str(j, "schema", "bcachefs/scrub/1");
 	json_str(j, "tool_version", BCACHEFS_VERSION);
-	json_uuid(j, "uuid", s->c->user_uuid);
-	json_str(j, "mode", "offline");
+	cli_scrub_pass_to_json(j, s, t->checkpoint.started);
 	json_bool(j, "dry_run", true);
-	json_array_begin(j, "devices");
-	for (i = 0; i < s->c->nr_devices; i++)
-		if (bch_dev(s->c, i) && bch_dev(s->c, i)->mi.alive)
-			json_dev(t, bch_dev(s->c, i));
-	json_array_end(j);
-	json_array_begin(j, "errors");
-	for (i = 0; i < s->findings.nr; i = end) {
-		end = group_end(s, i);
-		json_finding(t, i, end);
-	}
-	json_array_end(j);
+	cli_scrub_devs_to_json(j, s);
+	json_errors(t);
 	json_object_begin(j, "totals");
+	cli_scrub_totals_to_json(j, s);
 	json_u64(j, "bytes_done", s->done);
-	json_u64(j, "corrected", 0);
-	json_u64(j, "uncorrected", s->repairable + s->lost);
-	json_u64(j, "repairable", s->repairable);
-	json_u64(j, "lost", s->lost);
+	json_u64(j, "repairable", s->all.repairable);
+	json_u64(j, "lost", s->all.lost);
+	json_u64(j, "undecided", s->all.undecided);
 	json_u64(j, "on_missing_devices", s->missing);
 	json_object_end(j);
 	json_bool(j, "resumed", t->resumed);
@@ -386,7 +340,7 @@ enum {
 	OPT_DRY_RUN,
 	OPT_NO_REPAIR,
 	OPT_REPAIR,
-	OPT_CHECKSUMS,
+	OPT_DECOMPRESS,
 	OPT_PARITY,
 	OPT_CHECKPOINT,
 	OPT_RESTART,
@@ -409,8 +363,8 @@ static const struct cli_opt scrub_opts[] = {
 	[OPT_DRY_RUN] = {"dry-run", 'n', NULL, "read and check, and write nothing"},
 	[OPT_NO_REPAIR] = {"no-repair", 0, NULL, "the same as --dry-run"},
 	[OPT_REPAIR] = {"repair", 'r', NULL, "write bad copies anew (not supported yet)"},
-	[OPT_CHECKSUMS] = {"checksums", 0, NULL,
-			   "check compressed data by their checksums alone, which is faster"},
+	[OPT_DECOMPRESS] = {"decompress", 0, NULL,
+			    "also decrypt and decompress compressed data that have a checksum"},
 	[OPT_PARITY] = {"parity", 0, NULL,
 			"also compute parity anew from the data, as for stripes without checksums"},
 	[OPT_CHECKPOINT] = {"checkpoint", 0, "[=FILE]",
@@ -461,15 +415,15 @@ static void parse_opt(struct scrub *t, int opt, const char *value)
 	case OPT_REPAIR:
 		t->dry_run = false;
 		break;
-	case OPT_CHECKSUMS:
-		t->s.checksums = true;
+	case OPT_DECOMPRESS:
+		t->s.decompress = true;
 		break;
 	case OPT_PARITY:
 		t->s.parity = true;
 		break;
 	case OPT_CHECKPOINT:
-		t->checkpoint = true;
-		t->checkpoint_path = value ? strdup(value) : NULL;
+		t->keep = true;
+		t->checkpoint.path = value ? strdup(value) : NULL;
 		break;
 	case OPT_RESTART:
 		t->restart = true;
@@ -478,7 +432,7 @@ static void parse_opt(struct scrub *t, int opt, const char *value)
 		t->cancel = true;
 		/* fallthrough */
 	case OPT_STATUS:
-		t->status = t->checkpoint = true;
+		t->status = t->keep = true;
 		break;
 	case OPT_NICE:
 		be_nice();
@@ -530,22 +484,27 @@ static bool choose_device(struct scrub *t)
 	return !t->device || t->s.only;
 }
 
+static void need_checkpoint_path(struct scrub *t)
+{
+	if (!t->checkpoint.path)
+		t->checkpoint.path = cli_checkpoint_default_path(t->s.c);
+	if (!t->checkpoint.path)
+		cli_die(t->cmd, "out of memory");
+}
+
 /* Take up where the checkpoint was left; false: told why not. */
 static bool load_checkpoint(struct scrub *t)
 {
 	struct printbuf err = PRINTBUF;
 	int ret = 0;
 
-	if (!t->checkpoint)
+	t->checkpoint.started = ktime_get_real_seconds();
+	if (!t->keep)
 		return true;
-	t->pass_started = ktime_get_real_seconds();
 	t->saved = ktime_get_ns();
-	if (!t->checkpoint_path)
-		t->checkpoint_path = cli_checkpoint_default_path(t->s.c);
-	if (!t->checkpoint_path)
-		cli_die(t->cmd, "out of memory");
+	need_checkpoint_path(t);
 	if (!t->restart)
-		ret = cli_checkpoint_load(&t->s, t->checkpoint_path, &err);
+		ret = cli_checkpoint_load(&t->checkpoint, &t->s, &err);
 	if (ret < 0)
 		cli_error(t->cmd, "%s", printbuf_str(&err));
 	t->resumed = ret > 0;
@@ -559,15 +518,12 @@ static int show_status(struct scrub *t)
 	struct printbuf err = PRINTBUF;
 	int ret;
 
-	if (!t->checkpoint_path)
-		t->checkpoint_path = cli_checkpoint_default_path(t->s.c);
-	if (!t->checkpoint_path)
-		cli_die(t->cmd, "out of memory");
-	ret = cli_checkpoint_to_text(&t->out, t->checkpoint_path, &err);
+	need_checkpoint_path(t);
+	ret = cli_checkpoint_to_text(&t->out, t->checkpoint.path, &err);
 	/* Other files are not removed. */
-	if (!ret && t->cancel && unlink(t->checkpoint_path)) {
+	if (!ret && t->cancel && unlink(t->checkpoint.path)) {
 		ret = -errno;
-		prt_printf(&err, "%s: %s", t->checkpoint_path, strerror(errno));
+		prt_printf(&err, "%s: %s", t->checkpoint.path, strerror(errno));
 	}
 	if (ret)
 		cli_error(t->cmd, "%s", printbuf_str(&err));
@@ -575,6 +531,31 @@ static int show_status(struct scrub *t)
 		cli_flush(&t->out);
 	printbuf_exit(&err);
 	return ret ? SCRUB_EXIT_FAILED : 0;
+}
+
+static int run(struct scrub *t)
+{
+	int ret = bch_fs_start_reading(t->s.c);
+
+	if (ret)
+		return ret;
+	ret = bch_scrub_run(&t->s);
+	if (t->keep)
+		save_checkpoint(t);
+	return ret;
+}
+
+/* All that was found, and at last also to the checkpoint which files that is about. */
+static void report(struct scrub *t)
+{
+	if (t->json)
+		json_report(t);
+	else
+		prt_report(t);
+	if (t->keep && t->found_paths)
+		save_checkpoint(t);
+	darray_for_each(t->s.findings, f)
+		free(f->path);
 }
 
 static int scrub(struct scrub *t)
@@ -606,23 +587,18 @@ static int scrub(struct scrub *t)
 	signal(SIGTERM, on_signal);
 	t->started = ktime_get_ns();
 	cli_progress_start(&t->progress, "scrub", t->force_progress);
-	ret = bch_fs_start_reading(s->c) ?: bch_scrub_run(s);
+	ret = run(t);
 	cli_progress_end(&t->progress);
-	if (t->checkpoint)
-		save_checkpoint(t);
 	if (ret && !s->stopped) {
 		cli_error(t->cmd, "%s: stopped: %s", s->c->name, bch_err_str(ret));
 		if (t->json)
 			cli_json_error("scrub", ret, "the scrub could not be finished");
 		ret = SCRUB_EXIT_FAILED;
 	} else {
-		if (t->json)
-			json_report(t);
-		else
-			prt_report(t);
+		report(t);
 		if (s->stopped)
 			cli_error(t->cmd, "interrupted; not all was checked%s",
-				  t->checkpoint ? ": the same command continues" : "");
+				  t->keep ? ": the same command continues" : "");
 		ret = exit_status(t);
 	}
 	bch_scrub_exit(s);
@@ -653,7 +629,7 @@ static int run_scrub(const struct cli_cmd *cmd, int argc, char **argv)
 	else
 		cli_refuse_mounted(cmd, &t.paths);
 	status = scrub(&t);
-	free(t.checkpoint_path);
+	cli_checkpoint_exit(&t.checkpoint);
 	cli_paths_exit(&t.paths);
 	printbuf_exit(&t.out);
 	return status;
@@ -671,12 +647,17 @@ const struct cli_cmd cmd_scrub = {
 		"copy is told with its device, sector and bucket, what could stand in for it, and "
 		"the files that it belongs to. The filesystem must not be mounted.\n"
 		"\n"
-		"Data without checksum is read, too, but only counted as unverified. Compressed "
-		"data are decompressed, too, since a checksum does not tell of what went wrong "
-		"before it was made; with --checksums that is left out where there is a checksum.\n"
+		"What has a checksum is checked by that: for encrypted data it is the MAC of what "
+		"is stored. Data without checksum are read, decompressed where they are "
+		"compressed, compared with their other copies, and counted as unverified, never as "
+		"good. A checksum does not tell of what went wrong before it was made: with "
+		"--decompress all compressed data are decrypted and decompressed, too, which costs "
+		"processor time. Data that a newer kernel marked as bad when it moved them are "
+		"told as lost, though their new checksum is right.\n"
 		"\n"
 		"The exit status is a sum: 1 interrupted, 2 bad copies that something can stand in "
-		"for, 4 bad copies that are lost, 8 could not run, 16 usage; 0: all is good.",
+		"for, 4 bad copies that are lost or of which nothing tells what is right, 8 could "
+		"not run, 16 usage; 0: all is good.",
 	.opts = scrub_opts,
 	.exit_usage = SCRUB_EXIT_USAGE,
 	.exit_fail = SCRUB_EXIT_FAILED,

@@ -12,14 +12,15 @@
 #include <unistd.h>
 #include "cli/checkpoint.h"
 #include "cli/json_read.h"
+#include "cli/scrub_json.h"
 #include "host/outfile.h"
 #include "util/json.h"
 
 #define FOLDER	  "/var/lib/bcachefs"
 #define BYTES_MAX (64U << 20)
 
-static const char *const kind_fields[] = {"btree_bytes", "data_bytes", "cached_bytes",
-					  "stripe_data_bytes", "parity_bytes"};
+/* Kinds of which the counters go on: the others are checked anew each time. */
+#define NR_KEPT SCRUB_super
 
 char *cli_checkpoint_default_path(const struct bch_fs *c)
 {
@@ -33,6 +34,12 @@ char *cli_checkpoint_default_path(const struct bch_fs *c)
 	return path;
 }
 
+void cli_checkpoint_exit(struct cli_checkpoint *cp)
+{
+	free(cp->path);
+	free(cp->text);
+}
+
 /* ---- Writing ---- */
 
 struct saving {
@@ -40,85 +47,24 @@ struct saving {
 	u64 started;
 };
 
-static void json_time(struct json *j, const char *key, u64 seconds)
+static void save_errors(struct json *j, const struct bch_scrub *s)
 {
-	time_t t = seconds;
-	char text[32] = "";
-	struct tm tm;
+	json_array_begin(j, "errors");
+	for (size_t i = 0; i < s->findings.nr; i = cli_scrub_group_end(s, i)) {
+		const struct bch_scrub_finding *f = &s->findings.data[i];
 
-	if (gmtime_r(&t, &tm))
-		strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
-	json_str(j, key, text);
-}
-
-static void save_dev(struct json *j, const struct bch_scrub *s, const struct bch_dev *ca)
-{
-	const struct bch_scrub_dev *d = &s->devs[ca->idx];
-	u64 sectors = (u64)ca->mi.nbuckets * ca->mi.bucket_size, pos = min(d->pos, sectors);
-
-	json_object_begin(j, NULL);
-	json_u64(j, "dev_idx", ca->idx);
-	json_uuid(j, "dev_uuid", ca->mi.uuid);
-	json_str(j, "name", ca->path);
-	json_str(j, "state", d->pos == U64_MAX ? "done" : "running");
-	json_u64(j, "bucket_sectors", ca->mi.bucket_size);
-	json_object_begin(j, "pos");
-	json_u64(j, "bucket", pos / ca->mi.bucket_size);
-	json_u64(j, "sector", pos);
-	json_object_end(j);
-	json_u64(j, "sectors_total", sectors);
-	json_u64(j, "sectors_done", pos);
-	for (unsigned i = 0; i < ARRAY_SIZE(kind_fields); i++)
-		json_u64(j, kind_fields[i], d->bytes[i]);
-	json_u64(j, "unverifiable_bytes", d->unverified);
-	json_u64(j, "corrected", 0);
-	json_u64(j, "uncorrected", d->repairable + d->lost);
-	json_object_end(j);
-}
-
-static void save_place(struct json *j, const struct bch_scrub *s, unsigned dev, u64 sector)
-{
-	u32 bucket_size = bch_dev(s->c, dev) ? bch_dev(s->c, dev)->mi.bucket_size : 0;
-
-	json_u64(j, "dev_idx", dev);
-	if (bucket_size)
-		json_u64(j, "bucket", sector / bucket_size);
-	json_u64(j, "sector", sector);
-	json_bool(j, "fixed", false);
-}
-
-static void save_finding(struct json *j, const struct bch_scrub *s,
-			 const struct bch_scrub_finding *f)
-{
-	struct printbuf btree = PRINTBUF;
-
-	bch_btree_id_to_text(&btree, f->item.btree);
-	json_object_begin(j, NULL);
-	save_place(j, s, f->item.dev, f->item.sector);
-	json_u64(j, "sectors", f->item.sectors);
-	json_str(j, "btree", printbuf_str(&btree));
-	bch_bpos_to_json(j, "pos", f->item.pos);
-	json_str(j, "kind", bch_scrub_fault_names[f->fault]);
-	json_object_end(j);
-	printbuf_exit(&btree);
-}
-
-static void save_totals(struct json *j, const struct bch_scrub *s)
-{
-	u64 sectors = 0, uncorrected = 0;
-
-	for (unsigned i = 0; i < s->c->nr_devices; i++) {
-		const struct bch_scrub_dev *d = &s->devs[i];
-
-		for (unsigned k = 0; k < ARRAY_SIZE(d->bytes); k++)
-			sectors += d->bytes[k] >> 9;
-		uncorrected += d->repairable + d->lost;
+		if (f->fault <= SCRUB_unverified)
+			continue;
+		json_object_begin(j, NULL);
+		cli_scrub_finding_to_json(j, s, f);
+		if (f->path)
+			json_str(j, "path", f->path);
+		json_object_end(j);
 	}
-	json_object_begin(j, "totals");
-	json_u64(j, "sectors_done", sectors);
-	json_u64(j, "corrected", 0);
-	json_u64(j, "uncorrected", uncorrected);
-	json_object_end(j);
+	darray_for_each(s->recheck, p)
+		if (cli_scrub_is_pending(s, p))
+			json_raw(j, NULL, p->told, p->told_bytes);
+	json_array_end(j);
 }
 
 static void save(struct bch_scrub *s, void *arg)
@@ -128,29 +74,13 @@ static void save(struct bch_scrub *s, void *arg)
 
 	json_object_begin(j, NULL);
 	json_str(j, "schema", "bcachefs/scrub-checkpoint/1");
-	json_u64(j, "version", 1);
-	json_uuid(j, "uuid", s->c->user_uuid);
-	json_time(j, "started", w->started);
-	json_time(j, "updated", time(NULL));
-	json_u64(j, "pass_id", w->started);
-	json_str(j, "mode", "offline");
-	json_array_begin(j, "devices");
-	for (unsigned i = 0; i < s->c->nr_devices; i++)
-		if (bch_dev_online(bch_dev(s->c, i)) && (!s->only || s->only->idx == i))
-			save_dev(j, s, bch_dev(s->c, i));
-	json_array_end(j);
-	json_array_begin(j, "errors");
-	darray_for_each(s->findings, f)
-		if (f->fault > SCRUB_unverified && f->item.kind < SCRUB_super)
-			save_finding(j, s, f);
-	/* Those that were not yet looked at again may be among them twice. */
-	darray_for_each(s->recheck, p) {
-		json_object_begin(j, NULL);
-		save_place(j, s, p->dev, p->sector);
-		json_object_end(j);
-	}
-	json_array_end(j);
-	save_totals(j, s);
+	json_str(j, "tool_version", BCACHEFS_VERSION);
+	cli_scrub_pass_to_json(j, s, w->started);
+	cli_scrub_devs_to_json(j, s);
+	save_errors(j, s);
+	json_object_begin(j, "totals");
+	cli_scrub_totals_to_json(j, s);
+	json_object_end(j);
 	json_object_end(j);
 }
 
@@ -169,18 +99,18 @@ static int write_all(int fd, const char *p, size_t n)
 	return 0;
 }
 
-int cli_checkpoint_save(struct bch_scrub *s, const char *path, u64 started)
+int cli_checkpoint_save(const struct cli_checkpoint *cp, struct bch_scrub *s)
 {
 	struct printbuf out = PRINTBUF;
-	struct saving w = {.j = JSON(&out), .started = started};
+	struct saving w = {.j = JSON(&out), .started = cp->started};
 	struct outfile f = {.fd = -1};
 	int ret;
 
-	if (!strncmp(path, FOLDER "/", strlen(FOLDER) + 1))
+	if (!strncmp(cp->path, FOLDER "/", strlen(FOLDER) + 1))
 		mkdir(FOLDER, 0700);
 	bch_scrub_hold(s, save, &w);
 	prt_newline(&out);
-	ret = outfile_create(&f, path);
+	ret = outfile_create(&f, cp->path);
 	ret = ret ?: write_all(f.fd, printbuf_str(&out), out.pos);
 	ret = ret ?: outfile_commit(&f, true);
 	outfile_abort(&f);
@@ -191,8 +121,9 @@ int cli_checkpoint_save(struct bch_scrub *s, const char *path, u64 started)
 /* ---- Reading ---- */
 
 struct saved_dev {
-	u64 idx, bucket_sectors, sector, sectors_total, unverified, uncorrected;
-	u64 bytes[ARRAY_SIZE(kind_fields)];
+	u64 idx, bucket_sectors, sector, sectors_total, uncorrected;
+	u64 unverified, unverified_copies, journal_seq;
+	u64 bytes[NR_KEPT];
 	char uuid[40], state[16], name[256];
 };
 
@@ -230,9 +161,9 @@ static void read_dev(struct json_reader *r, struct saved_dev *d)
 	while (json_next_member(r, key, sizeof(key))) {
 		unsigned i;
 
-		for (i = 0; i < ARRAY_SIZE(kind_fields) && strcmp(key, kind_fields[i]); i++)
+		for (i = 0; i < NR_KEPT && strcmp(key, cli_scrub_bytes_fields[i]); i++)
 			;
-		if (i < ARRAY_SIZE(kind_fields))
+		if (i < NR_KEPT)
 			d->bytes[i] = json_read_u64(r);
 		else if (!strcmp(key, "dev_idx"))
 			d->idx = json_read_u64(r);
@@ -248,6 +179,10 @@ static void read_dev(struct json_reader *r, struct saved_dev *d)
 			d->sectors_total = json_read_u64(r);
 		else if (!strcmp(key, "unverifiable_bytes"))
 			d->unverified = json_read_u64(r);
+		else if (!strcmp(key, "unverifiable"))
+			d->unverified_copies = json_read_u64(r);
+		else if (!strcmp(key, "checked_journal_seq"))
+			d->journal_seq = json_read_u64(r);
 		else if (!strcmp(key, "uncorrected"))
 			d->uncorrected = json_read_u64(r);
 		else if (!strcmp(key, "pos") && json_enter(r, '{'))
@@ -262,21 +197,23 @@ static void read_dev(struct json_reader *r, struct saved_dev *d)
 	}
 }
 
-/* True: the member is to be continued there. */
+/* True: the member is to be continued there. What is not here, or not asked for, is kept. */
 static bool apply_dev(struct bch_scrub *s, const struct saved_dev *d)
 {
 	struct bch_dev *ca = d->idx < s->c->nr_devices ? bch_dev(s->c, d->idx) : NULL;
 	struct bch_scrub_dev *dev;
 	uuid_t uuid;
 
-	if (!bch_dev_online(ca) || uuid_parse(d->uuid, &uuid) ||
-	    memcmp(&uuid, ca->mi.uuid, sizeof(uuid)) || d->bucket_sectors != ca->mi.bucket_size)
+	if (!ca || uuid_parse(d->uuid, &uuid) || memcmp(&uuid, ca->mi.uuid, sizeof(uuid)) ||
+	    d->bucket_sectors != ca->mi.bucket_size)
 		return false;
 	dev = &s->devs[ca->idx];
 	dev->start = !strcmp(d->state, "done") ? U64_MAX : d->sector;
 	memcpy(dev->bytes, d->bytes, sizeof(d->bytes));
 	dev->unverified = d->unverified;
-	return dev->start != U64_MAX;
+	dev->unverified_copies = d->unverified_copies;
+	dev->journal_seq = d->journal_seq;
+	return dev->start != U64_MAX && bch_dev_online(ca) && (!s->only || s->only == ca);
 }
 
 static int place_cmp(const void *_a, const void *_b)
@@ -288,10 +225,20 @@ static int place_cmp(const void *_a, const void *_b)
 				       a->sector > b->sector;
 }
 
+static bool is_kept(const char *data)
+{
+	unsigned i;
+
+	for (i = 0; i < NR_KEPT && strcmp(data, bch_scrub_kind_names[i]); i++)
+		;
+	return i < NR_KEPT;
+}
+
 static int read_place(struct bch_scrub *s, struct json_reader *r)
 {
-	u64 dev = U64_MAX, sector = 0;
-	char key[32];
+	struct bch_scrub_place place = {.told = r->p};
+	char key[32], data[32] = "";
+	u64 dev = U64_MAX;
 
 	if (!json_enter(r, '{'))
 		return 0;
@@ -299,18 +246,28 @@ static int read_place(struct bch_scrub *s, struct json_reader *r)
 		if (!strcmp(key, "dev_idx"))
 			dev = json_read_u64(r);
 		else if (!strcmp(key, "sector"))
-			sector = json_read_u64(r);
+			place.sector = json_read_u64(r);
+		else if (!strcmp(key, "data"))
+			json_read_str(r, data, sizeof(data));
 		else
 			json_skip(r);
 	}
-	if (dev > BCH_MAX_DEVS)
+	if (r->bad || dev >= s->c->nr_devices || !is_kept(data))
 		return 0;
-	return darray_push(&s->recheck,
-			   ((struct bch_scrub_place){.dev = (u8)dev, .sector = sector}));
+	place.dev = dev;
+	place.told_bytes = r->p - place.told;
+	return darray_push(&s->recheck, place);
 }
 
+/* What is known of the pass as a whole. */
+struct saved_pass {
+	u64 started;
+	bool metadata, data, decompress; /* were checked */
+	bool any;			 /* member is to be continued */
+};
+
 /* Call @fn for each member that the file names. */
-static int read_file(struct bch_scrub *s, struct json_reader *r,
+static int read_file(struct bch_scrub *s, struct json_reader *r, struct saved_pass *pass,
 		     void (*fn)(void *arg, const struct saved_dev *d), void *arg)
 {
 	struct saved_dev d;
@@ -322,6 +279,14 @@ static int read_file(struct bch_scrub *s, struct json_reader *r,
 	while (json_next_member(r, key, sizeof(key)) && !ret) {
 		if (!strcmp(key, "version")) {
 			ret = json_read_u64(r) == 1 ? 0 : -EINVAL;
+		} else if (!strcmp(key, "pass_id")) {
+			pass->started = json_read_u64(r);
+		} else if (!strcmp(key, "metadata")) {
+			pass->metadata = json_read_bool(r);
+		} else if (!strcmp(key, "data")) {
+			pass->data = json_read_bool(r);
+		} else if (!strcmp(key, "decompress")) {
+			pass->decompress = json_read_bool(r);
 		} else if (!strcmp(key, "devices") && json_enter(r, '[')) {
 			while (json_next_element(r)) {
 				read_dev(r, &d);
@@ -339,14 +304,21 @@ static int read_file(struct bch_scrub *s, struct json_reader *r,
 
 struct loading {
 	struct bch_scrub *s;
-	bool any;
+	struct saved_pass pass;
 };
 
 static void load_dev(void *arg, const struct saved_dev *d)
 {
 	struct loading *w = arg;
 
-	w->any |= apply_dev(w->s, d);
+	w->pass.any |= apply_dev(w->s, d);
+}
+
+/* Was all that @s wants checked as far as the file says? */
+static bool pass_covers(const struct saved_pass *pass, const struct bch_scrub *s)
+{
+	return pass->metadata >= s->metadata && pass->data >= s->data &&
+	       pass->decompress >= s->decompress;
 }
 
 static int read_error(const char *path, int ret, struct printbuf *err)
@@ -357,26 +329,26 @@ static int read_error(const char *path, int ret, struct printbuf *err)
 	return ret;
 }
 
-int cli_checkpoint_load(struct bch_scrub *s, const char *path, struct printbuf *err)
+int cli_checkpoint_load(struct cli_checkpoint *cp, struct bch_scrub *s, struct printbuf *err)
 {
 	struct loading w = {.s = s};
 	struct json_reader r;
 	int ret;
-	char *buf = slurp(path, &r, &ret);
 
+	cp->text = slurp(cp->path, &r, &ret);
 	if (ret)
-		return ret == -ENOENT ? 0 : read_error(path, ret, err);
-	ret = read_file(s, &r, load_dev, &w);
-	free(buf);
+		return ret == -ENOENT ? 0 : read_error(cp->path, ret, err);
+	ret = read_file(s, &r, &w.pass, load_dev, &w);
 	if (ret)
-		return read_error(path, ret, err);
-	if (!w.any) {
-		/* It was of another filesystem, or it had come to its end. */
+		return read_error(cp->path, ret, err);
+	if (!w.pass.any || !pass_covers(&w.pass, s)) {
+		/* It was of another filesystem, or of less, or it had come to its end. */
 		memset(s->devs, 0, sizeof(s->devs));
 		s->recheck.nr = 0;
 		return 0;
 	}
 	sort(s->recheck.data, s->recheck.nr, sizeof(s->recheck.data[0]), place_cmp, NULL);
+	cp->started = w.pass.started;
 	return 1;
 }
 
@@ -387,7 +359,10 @@ static void dev_to_text(void *arg, const struct saved_dev *d)
 
 	for (unsigned i = 0; i < ARRAY_SIZE(d->bytes); i++)
 		bytes += d->bytes[i];
-	prt_printf(out, "%s: %s", d->name, d->state);
+	if (*d->name)
+		prt_printf(out, "%s: %s", d->name, d->state);
+	else
+		prt_printf(out, "device %llu: %s", d->idx, d->state);
 	if (d->sectors_total)
 		prt_printf(out, ", %.1f%%",
 			   100.0 * min(d->sector, d->sectors_total) / d->sectors_total);
@@ -398,11 +373,12 @@ static void dev_to_text(void *arg, const struct saved_dev *d)
 
 int cli_checkpoint_to_text(struct printbuf *out, const char *path, struct printbuf *err)
 {
+	struct saved_pass pass = {};
 	struct json_reader r;
 	int ret;
 	char *buf = slurp(path, &r, &ret);
 
-	ret = ret ?: read_file(NULL, &r, dev_to_text, out);
+	ret = ret ?: read_file(NULL, &r, &pass, dev_to_text, out);
 	free(buf);
 	return ret ? read_error(path, ret, err) : 0;
 }

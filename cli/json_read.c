@@ -70,6 +70,14 @@ u64 json_read_u64(struct json_reader *r)
 	return v;
 }
 
+bool json_read_bool(struct json_reader *r)
+{
+	bool yes = peek(r) && r->end - r->p >= 4 && !memcmp(r->p, "true", 4);
+
+	json_skip(r);
+	return yes;
+}
+
 bool json_enter(struct json_reader *r, char open)
 {
 	if (r->depth < DEPTH_MAX && take(r, open)) {

@@ -26,6 +26,8 @@ bool json_next_element(struct json_reader *r);
 void json_skip(struct json_reader *r);
 /* An unsigned number, bare or as a string; 0 for anything else. */
 u64 json_read_u64(struct json_reader *r);
+/* False for anything but true. */
+bool json_read_bool(struct json_reader *r);
 /* A string without escapes, cut to @size; empty for anything else. */
 void json_read_str(struct json_reader *r, char *s, size_t size);
 

@@ -1,5 +1,6 @@
 """Extents that a newer kernel marked as bad when it moved them (spec 06 section 16.2): their new
 checksum is right, and still they may not be read as if they were good."""
+import json
 import os
 import struct
 
@@ -24,7 +25,7 @@ def crc32_word(crc):
 
 @pytest.fixture
 def poisoned(bcachefs, copies, tmp):
-    """(paths, inode): in a set of version 1.28 the extent of a file, [crc32, pointer], became [poisoned, pointer]."""
+    """(paths, inode, (sector, sectors)): in a set of version 1.28 the extent of a file, [crc32, pointer], became [poisoned, pointer]."""
     paths = copies(SETS["n28"])
     wreck = Wreck(bcachefs, SETS["n28"], paths, tmp)
     for key in Placement(bcachefs, paths).data_keys():
@@ -35,7 +36,7 @@ def poisoned(bcachefs, copies, tmp):
         old, new = struct.pack("<QQ", crc32_word(crcs[0]), ptr), struct.pack("<QQ", FLAGS | POISONED, ptr)
         if sum(forge.change_node(paths[0], sector * 512, old, new, wreck.node_bytes)
                for node in wreck.nodes("extents") if node.referenced for _, sector in node.ptrs) == 1:
-            return paths, key["pos"]["inode"]
+            return paths, key["pos"]["inode"], (key["val"]["ptrs"][0]["offset_sectors"], key["size_sectors"])
     raise AssertionError("no extent could be changed")
 
 
@@ -46,7 +47,7 @@ def path_of(point, inode):
 
 def test_poisoned_data_is_not_read_as_good(bcachefs, poisoned, tmp):
     need_fuse(bcachefs)
-    paths, inode = poisoned
+    paths, inode, _ = poisoned
     with foreground(bcachefs, paths, tmp) as (point, process):
         with pytest.raises(OSError, match="Input/output error"):
             open(path_of(point, inode), "rb").read()
@@ -56,6 +57,25 @@ def test_poisoned_data_is_not_read_as_good(bcachefs, poisoned, tmp):
 
 
 def test_restore_tells_of_poisoned_data(bcachefs, poisoned, tmp):
-    paths, inode = poisoned
+    paths, _, _ = poisoned
     r = bcachefs.run("restore", paths[0], os.path.join(tmp, "out"), status=4)
     assert POISON in r.err, r
+
+
+LOST = 4
+
+
+@pytest.mark.parametrize("words", [[], ["--decompress"]], ids=["checksums", "decompress"])
+def test_scrub_tells_of_poisoned_data(bcachefs, poisoned, words):
+    """As data that were lost before, with the files; once for each copy."""
+    paths, inode, place = poisoned
+    r = json.loads(bcachefs.run("scrub", "-n", "--json", *words, *paths, status=LOST).out)
+    (error,) = r["errors"]
+    assert (error["kind"], error["remedy"], error["data"], error["reason"]) == ("poisoned", "lost", "extent", POISON)
+    assert (error["sector"], error["sectors"]) == place
+    assert {f["inode"] for f in error["files"]} == {inode} and error["path"] == error["files"][0]["path"]
+    assert r["totals"]["uncorrected"] == r["totals"]["lost"] == r["devices"][0]["lost"] == 1 and r["exit_status"] == LOST
+    text = bcachefs.run("scrub", "-n", *words, *paths, status=LOST).out
+    assert f"): extent: {POISON}; lost\n  {error['path']} (inode {inode} " in text
+    assert "1 bad copies (0 repairable, 1 lost)" in text
+    bcachefs.run("scrub", "-n", "-m", *paths, status=0)

@@ -109,11 +109,11 @@ class Damage:
     def list(self, *words):
         return self.bcachefs.run("list", *words, *self.paths, status=0).out.splitlines()
 
-    def scrub(self, status):
+    def scrub(self, status, *words):
         """The errors found; the images do not change, and the text form says the same."""
         before = [data_hash(p) for p in self.paths]
-        r = scrub(self.bcachefs, self.paths, status)
-        text = self.bcachefs.run("scrub", "-n", *self.paths, status=status).out
+        r = scrub(self.bcachefs, [*words, *self.paths], status)
+        text = self.bcachefs.run("scrub", "-n", *words, *self.paths, status=status).out
         assert [data_hash(p) for p in self.paths] == before
         assert r["exit_status"] == status
         assert sum(d["uncorrected"] for d in r["devices"]) == len(r["errors"]) == r["totals"]["uncorrected"]
@@ -122,6 +122,7 @@ class Damage:
             assert f"{e['device']} sector {e['sector']} (bucket {e['bucket']}): {e['data']}: {e['reason']}; " in text
             for f in e["files"]:
                 assert f"  {f['path']} (inode {f['inode']} " in text
+            assert e.get("path") == (e["files"][0]["path"] if e["files"] else None)
         return r["errors"]
 
     def places(self, errors):
@@ -455,13 +456,17 @@ def test_scrub_goes_on_where_it_was_interrupted(damage, tmp, name):
     with open(path) as f:
         saved = json.load(f)
     assert saved["version"] == 1 and {x["state"] for x in saved["devices"]} >= {"running"}
-    assert [(x["dev_idx"], x["data_bytes"]) for x in saved["devices"]] == \
-        [(x["dev_idx"], x["data_bytes"]) for x in part["devices"]]
+    assert saved["devices"] == part["devices"]
+    told = [{k: v for k, v in e.items() if k != "files"} for e in part["errors"]]
+    assert saved["errors"] == told and all(e["path"] for e in told if e["btree"] == "extents" and e["data"] == "extent")
     assert all(x["pos"]["bucket"] == x["pos"]["sector"] // x["bucket_sectors"] for x in saved["devices"])
     text = d.bcachefs.run("scrub", "--status", f"--checkpoint={path}", *d.paths, status=0).out
     assert re.search(r"running, \d+\.\d%, read .* bad copies$", text, re.M)
     rest = scrub(d.bcachefs, [f"--checkpoint={path}", *d.paths], status)
     assert rest["resumed"] and not part["resumed"]
+    assert rest["pass_id"] == saved["pass_id"] and rest["started"] == saved["started"] <= rest["updated"]
+    with open(path) as f:
+        assert json.load(f)["errors"] == [{k: v for k, v in e.items() if k != "files"} for e in whole["errors"]]
     assert comparable(rest) == comparable(whole)
     assert rest["totals"]["bytes_done"] < whole["totals"]["bytes_done"]
     again = scrub(d.bcachefs, [f"--checkpoint={path}", *d.paths], status)
@@ -470,9 +475,91 @@ def test_scrub_goes_on_where_it_was_interrupted(damage, tmp, name):
     with open(path) as f:
         saved = json.load(f)
     assert saved["totals"]["uncorrected"] == sum(x["uncorrected"] for x in saved["devices"]) == len(whole["errors"])
-    fields = ("dev_idx", "bucket", "sector", "sectors", "btree", "pos", "fixed")
-    assert sorted([[x[f] for f in fields] for x in saved["errors"]], key=str) == \
-        sorted([[x[f] for f in fields] for x in whole["errors"]], key=str)
+    assert saved["errors"] == [{k: v for k, v in e.items() if k != "files"} for e in whole["errors"]]
+
+
+# The tables of the specification: all of these fields are there.
+PASS = "version uuid started updated pass_id mode devices errors totals".split()
+DEVICE = ("dev_idx dev_uuid name state pos sectors_total sectors_done corrected uncorrected unverifiable "
+          "checked_journal_seq").split()
+ERROR = "dev_idx bucket sector sectors btree pos path kind fixed".split()
+
+
+def check_fields(doc):
+    assert not {*PASS} - {*doc}
+    assert doc["version"] == 1 and doc["mode"] == "offline"
+    for name in "started", "updated":
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", doc[name])
+    for x in doc["devices"]:
+        assert not {*DEVICE} - {*x} and {*x["pos"]} == {"bucket", "sector"}
+        assert x["state"] in ("running", "done", "offline", "error", "not checked")
+        assert x["sectors_done"] == x["pos"]["sector"] <= x["sectors_total"]
+    for e in doc["errors"]:
+        assert not {*ERROR} - {*e} - {"path"} and ("path" in e) == ("extent" in e["data"])
+    assert {"sectors_done", "corrected", "uncorrected"} <= {*doc["totals"]}
+    for name in "sectors_done", "corrected", "uncorrected":
+        assert doc["totals"][name] == sum(x[name] for x in doc["devices"])
+
+
+def journal_seq(bcachefs, words):
+    """Of a filesystem that was shut down cleanly."""
+    text = bcachefs.run("show-super", "-f", "clean", words[-1], status=0).out
+    return int(re.search(r"journal_seq: +(\d+)", text)[1])
+
+
+def test_scrub_has_all_fields(damage, tmp):
+    d = damage("multi3")
+    damaged_here_and_there(d, 3)
+    d.flip(*node_pointers(d, "extents")[1])
+    path = os.path.join(tmp, "checkpoint")
+    r = scrub(d.bcachefs, [f"--checkpoint={path}", *d.paths])
+    with open(path) as f:
+        saved = json.load(f)
+    for doc in r, saved:
+        check_fields(doc)
+        assert {x["state"] for x in doc["devices"]} == {"done"}
+        assert {x["checked_journal_seq"] for x in doc["devices"]} == {journal_seq(d.bcachefs, d.paths)}
+    assert {"exit_status", "seconds", "resumed"} <= {*r}
+    assert {e["kind"] for e in saved["errors"]} == {"checksum"}
+
+
+def test_scrub_keeps_what_it_knows_of_a_missing_member(damage, tmp):
+    """Of a member that is not there for a while, the errors and how far it was checked stay in the checkpoint."""
+    d = damage("multi3")
+    for dev in range(3):
+        d.flip(*next(p[:3] for _, ptrs in extents_with(d, lambda *_: True) for p in ptrs if p[0] == dev and "cached" not in p[5]))
+    path = os.path.join(tmp, "checkpoint")
+    whole = scrub(d.bcachefs, [f"--checkpoint={path}", *d.paths])
+    with open(path) as f:
+        saved = json.load(f)
+    for x in saved["devices"]:
+        x["state"] = "running"
+    with open(path, "w") as f:
+        json.dump(saved, f)
+    part = scrub(d.bcachefs, ["--degraded", f"--checkpoint={path}", *d.paths[:2]])
+    check_fields(part)
+    assert part["resumed"] and [x["state"] for x in part["devices"]] == ["done", "done", "offline"]
+    assert part["devices"][2]["pos"] == saved["devices"][2]["pos"]
+    assert part["devices"][2]["uncorrected"] == saved["devices"][2]["uncorrected"] > 0
+    with open(path) as f:
+        kept = json.load(f)
+    assert [e for e in kept["errors"] if e["dev_idx"] == 2] == [e for e in saved["errors"] if e["dev_idx"] == 2]
+    rest = scrub(d.bcachefs, [f"--checkpoint={path}", *d.paths])
+    assert rest["resumed"] and comparable(rest) == comparable(whole)
+
+
+@pytest.mark.parametrize("before,after,resumed", [([], ["--decompress"], False), (["--decompress"], [], True),
+                                                  (["-m"], [], False), ([], ["-d"], True)])
+def test_scrub_goes_on_only_from_what_was_checked_as_well(bcachefs, images, tmp, before, after, resumed):
+    path = os.path.join(tmp, "checkpoint")
+    words = [f"--checkpoint={path}", *images(SETS["comp"])]
+    scrub(bcachefs, [*before, *words], 0)
+    with open(path) as f:
+        text = f.read().replace('"done"', '"running"')
+    with open(path, "w") as f:
+        f.write(text)
+    r = scrub(bcachefs, [*after, *words], 0)
+    assert r["resumed"] == resumed and r["decompress"] == ("--decompress" in after)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"version":2}', '{"devices":[{"dev_idx":"x","pos":{}]}', "{" * 5000,
@@ -585,21 +672,40 @@ def forge(d, btree, place, sectors, change):
             f.write(data)
 
 
-def test_scrub_decompresses_unless_told_not_to(damage):
+def test_scrub_decompresses_what_has_a_checksum_only_when_told_to(damage):
     d = damage("comp")
     line, (p, *_) = extents_with(d, lambda line, ptrs: "compress zstd" in line)[0]
     forge(d, "extents", p[:3], p[3], lambda data: data.__setitem__(slice(0, 4), b"\xff" * 4))
-    (error,) = d.scrub(LOST)
+    assert d.scrub(0) == []
+    (error,) = d.scrub(LOST, "--decompress")
     assert (error["kind"], error["sector"]) == ("decompress", p[1] * d.bucket_sectors[0] + p[2])
     d.check_file(error, line)
-    assert scrub(d.bcachefs, ["--checksums", *d.paths], 0)["errors"] == []
 
 
-def test_scrub_by_checksums_alone_finds_what_they_tell(damage):
+def test_scrub_by_checksums_finds_what_they_tell(damage):
     d = damage("comp")
     for name in "zstd", "lz4", "gzip", "none":
         d.flip(*extents_with(d, lambda line, ptrs: f"compress {name}" in line)[0][1][0][:3])
-    assert scrub(d.bcachefs, ["--checksums", *d.paths], LOST)["errors"] == d.scrub(LOST)
+    errors = d.scrub(LOST)
+    assert len(errors) == 4 and d.scrub(LOST, "--decompress") == errors
+
+
+@pytest.mark.parametrize("words", [[], ["--decompress"]], ids=["checksums", "decompress"])
+def test_scrub_of_encrypted_data(bcachefs, copies, tmp, words):
+    """By the MAC of what is stored; nothing is wrong with the set, and a flipped byte is found."""
+    image_set = SETS["enc"]
+    d = Damage(bcachefs, image_set, copies(image_set))
+    words += devices_of(bcachefs, image_set, d.paths, tmp)
+    assert scrub(bcachefs, words, 0)["errors"] == []
+    line = next(line for line in bcachefs.run("list", *words[-2:]).out.splitlines()
+                if " type extent " in line and "chacha20_poly1305" in line)
+    d.flip(*next(pointers(line))[:3])
+    (error,) = scrub(bcachefs, words, LOST)["errors"]
+    assert (error["dev_idx"], error["sector"]) == d.bad[0] and error["kind"] == "checksum"
+
+
+def test_scrub_has_no_option_checksums(bcachefs, images):
+    bcachefs.run("scrub", "-n", "--checksums", *images(SETS["basic"]), status=USAGE)
 
 
 # ---- Parity computed anew ----
@@ -631,18 +737,45 @@ def test_scrub_computes_parity_anew_of_newer_sets(bcachefs, images):
 
 # ---- Copies without checksums ----
 
-def test_scrub_compares_copies_without_checksums(damage):
+def copies_without_checksum(d, compressed):
+    """A listed extent with its two copies."""
+    return extents_with(d, lambda line, ptrs: len(ptrs) == 2 and (" lz4 " in line) == compressed)[0]
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_scrub_compares_copies_without_checksums(damage, which):
     d = damage("nocsum")
-    assert scrub(d.bcachefs, d.paths, 0)["errors"] == []
-    extents = extents_with(d, lambda line, ptrs: len(ptrs) == 2)
-    kinds = {" lz4 " in line: (line, ptrs) for line, ptrs in extents}
-    assert len(kinds) == 2
-    for line, ptrs in kinds.values():
-        d.flip(*ptrs[0][:3])
-    errors = d.scrub(REPAIRABLE)
-    # The later copy of each pair tells; a compressed one may no longer decompress, which tells which is bad.
-    plain = [e for e in errors if e["kind"] == "differs" and e["dev_idx"] == 1]
-    assert {e["sector"] for e in plain} >= {d.bad[list(kinds).index(False)][1]}
-    assert all(e["remedy"] == "other_copy_unverified" for e in errors), errors
-    for e in plain:
-        assert e["files"]
+    assert d.scrub(0) == []
+    line, ptrs = copies_without_checksum(d, False)
+    d.flip(*ptrs[which][:3])
+    one, two = sorted((dev, bucket * d.bucket_sectors[dev] + offset) for dev, bucket, offset, *_ in ptrs)
+    (error,) = d.scrub(LOST)
+    # The later of the two tells, whichever was damaged: that is not known.
+    assert (error["kind"], error["remedy"], error["data"]) == ("differs", "undecided", "extent")
+    assert (error["dev_idx"], error["sector"]) == two and (error["other_dev_idx"], error["other_sector"]) == one
+    d.check_file(error, line)
+    text = d.bcachefs.run("scrub", "-n", *d.paths, status=LOST).out
+    assert f"(other copy: {d.paths[one[0]]} sector {one[1]}); which one is right is not known\n" in text
+    assert "1 bad copies (0 repairable, 0 lost, 1 undecided)" in text
+    for dev, path in enumerate(d.paths):
+        r = scrub(d.bcachefs, ["--device", path, *d.paths], LOST)
+        assert [(e["dev_idx"], e["other_dev_idx"]) for e in r["errors"]] == [(dev, 1 - dev)], "one member alone, too"
+
+
+def test_scrub_of_compressed_data_without_checksums(damage):
+    """The default decompresses what has no other check; what it could not check is never counted as good."""
+    d = damage("nocsum")
+    whole = scrub(d.bcachefs, d.paths, 0)
+    assert sum(x["data_bytes"] for x in whole["devices"]) == sum(x["unverifiable_bytes"] for x in whole["devices"]) > 0
+    copies = {p[:4] for _, ptrs in extents_with(d, lambda *_: True) for p in ptrs} | \
+        {p[:4] for line in d.list("-b", "reflink") if " type reflink_v " in line for p in pointers(line)}
+    assert [x["unverifiable"] for x in whole["devices"]] == [sum(p[0] == dev for p in copies) for dev in (0, 1)]
+    assert not re.search(r"unverified 0|data [\d.]+ MiB; 0 bad", d.bcachefs.run("scrub", "-n", *d.paths, status=0).out)
+    line, ptrs = copies_without_checksum(d, True)
+    d.flip(*ptrs[0][:3], at=0)
+    (error,) = d.scrub(REPAIRABLE)
+    assert (error["kind"], error["remedy"], error["reason"]) == \
+        ("decompress", "other_copy_unverified", "it cannot be decompressed")
+    assert d.places([error]) == d.bad
+    d.check_file(error, line)
+    assert d.scrub(REPAIRABLE, "--decompress") == [error]

@@ -14,6 +14,7 @@
 #include "data/scrub_state.h"
 #include "format/errcode.h"
 #include "format/reflink.h"
+#include "journal/journal.h"
 
 const char *const bch_scrub_kind_names[] = {"btree node",
 					    "extent",
@@ -24,10 +25,11 @@ const char *const bch_scrub_kind_names[] = {"btree node",
 					    "layout",
 					    "journal entry",
 					    NULL};
-const char *const bch_scrub_fault_names[] = {"good", "unverified", "checksum", "io", "decompress",
-					     "node", "wrong",	   "differs",  NULL};
+const char *const bch_scrub_fault_names[] = {"good",	   "unverified", "checksum", "io",
+					     "decompress", "node",	 "wrong",    "differs",
+					     "poisoned",   NULL};
 const char *const bch_scrub_remedy_names[] = {
-	"other_copy", "other_copy_unverified", "stripe", "dispensable", "lost", NULL};
+	"other_copy", "other_copy_unverified", "stripe", "dispensable", "lost", "undecided", NULL};
 
 /* ---- The end: what is told ---- */
 
@@ -37,6 +39,12 @@ static int finding_cmp(const void *_a, const void *_b)
 
 	return a->item.dev != b->item.dev ? (a->item.dev < b->item.dev ? -1 : 1) :
 					    bch_scrub_item_cmp(&a->item, &b->item);
+}
+
+/* Is it about what the device gives, not about what was once stored there? */
+static bool is_of_device(const struct bch_scrub_finding *f)
+{
+	return f->fault != SCRUB_poisoned && f->fault != SCRUB_differs;
 }
 
 /* Is one of the findings about an extent that overlaps @block? The findings are sorted. */
@@ -52,9 +60,20 @@ static bool has_bad_extent(const struct bch_scrub *s, const struct bch_scrub_fin
 	       f->item.sector < bch_scrub_item_end(&block->item);
 	     f++)
 		if ((f->item.kind == SCRUB_extent || f->item.kind == SCRUB_cached) &&
-		    bch_scrub_item_end(&f->item) > block->item.sector)
+		    is_of_device(f) && bch_scrub_item_end(&f->item) > block->item.sector)
 			return true;
 	return false;
+}
+
+void bch_scrub_counts_add(struct bch_scrub_dev *to, const struct bch_scrub_dev *from)
+{
+	for (unsigned i = 0; i < SCRUB_KIND_NR; i++)
+		to->bytes[i] += from->bytes[i];
+	to->unverified += from->unverified;
+	to->unverified_copies += from->unverified_copies;
+	to->repairable += from->repairable;
+	to->lost += from->lost;
+	to->undecided += from->undecided;
 }
 
 /*
@@ -75,17 +94,14 @@ static void findings_finish(struct bch_scrub *s)
 			f->fault = SCRUB_good;
 			continue;
 		}
-		s->devs[f->item.dev].repairable += f->remedy != SCRUB_lost;
-		s->devs[f->item.dev].lost += f->remedy == SCRUB_lost;
+		bch_scrub_count(&s->devs[f->item.dev], f->remedy);
 	}
 	for (i = 0; i < s->findings.nr; i++)
 		if (s->findings.data[i].fault > SCRUB_unverified)
 			s->findings.data[nr++] = s->findings.data[i];
 	s->findings.nr = nr;
-	for (i = 0; i < ARRAY_SIZE(s->devs); i++) {
-		s->repairable += s->devs[i].repairable;
-		s->lost += s->devs[i].lost;
-	}
+	for (i = 0; i < ARRAY_SIZE(s->devs); i++)
+		bch_scrub_counts_add(&s->all, &s->devs[i]);
 }
 
 struct files_walk {
@@ -184,6 +200,14 @@ static struct scrub_queue *queue_new(struct bch_scrub *s, struct bch_dev *ca, un
 	return q;
 }
 
+/* The newest entry that the state has in it. */
+static u64 journal_seq(const struct bch_fs *c)
+{
+	const struct bch_journal *j = c->journal;
+
+	return !j ? 0 : j->replay_last ?: j->start_seq - !!j->start_seq;
+}
+
 static int state_init(struct bch_scrub *s)
 {
 	struct scrub_state *st = kzalloc(sizeof(*st), GFP_KERNEL);
@@ -199,6 +223,8 @@ static int state_init(struct bch_scrub *s)
 	for (i = 0; i < s->c->nr_devices; i++) {
 		if (!bch_scrub_wants_dev(s, i))
 			continue;
+		if (!s->devs[i].start)
+			s->devs[i].journal_seq = journal_seq(s->c);
 		st->queues[i] = queue_new(s, bch_dev(s->c, i), nr);
 		if (!st->queues[i])
 			return -ENOMEM;
@@ -256,14 +282,14 @@ static void state_exit(struct bch_scrub *s)
 	s->state = NULL;
 }
 
-/* All below is checked; what is looked at again lies below the start. */
-static u64 queue_pos(const struct scrub_queue *q)
+/* All below was read and checked. */
+static u64 queue_reached(const struct scrub_queue *q)
 {
-	u64 pos = q->next;
+	u64 reached = q->next;
 
 	for (unsigned i = 0; i < q->nr_readers; i++)
-		pos = min(pos, q->readers[i].at);
-	return max(pos, q->s->devs[q->ca->idx].start);
+		reached = min(reached, q->readers[i].at);
+	return reached;
 }
 
 void bch_scrub_hold(struct bch_scrub *s, void (*fn)(struct bch_scrub *s, void *arg), void *arg)
@@ -272,9 +298,13 @@ void bch_scrub_hold(struct bch_scrub *s, void (*fn)(struct bch_scrub *s, void *a
 
 	if (st)
 		mutex_lock(&st->lock);
-	for (unsigned i = 0; st && i < ARRAY_SIZE(st->queues); i++)
-		if (st->queues[i])
-			s->devs[i].pos = queue_pos(st->queues[i]);
+	for (unsigned i = 0; st && i < ARRAY_SIZE(st->queues); i++) {
+		struct bch_scrub_dev *d = &s->devs[i];
+
+		d->reached = st->queues[i] ? queue_reached(st->queues[i]) : 0;
+		/* What is looked at again lies below the start. */
+		d->pos = max(d->reached, d->start);
+	}
 	if (fn)
 		fn(s, arg);
 	if (st)
@@ -300,6 +330,7 @@ int bch_scrub_run(struct bch_scrub *s)
 	bch_scrub_hold(s, NULL, NULL);
 	findings_finish(s);
 	state_exit(s);
+	s->err = s->stopped ? 0 : ret;
 	return ret;
 }
 

@@ -31,6 +31,7 @@ enum bch_scrub_fault {
 	SCRUB_node_head, /* another node, or bsets are missing */
 	SCRUB_wrong,	 /* parity: its checksum is right, but it is not what the data give */
 	SCRUB_differs,	 /* from another copy, and neither has a checksum */
+	SCRUB_poisoned,	 /* stored as it was meant to be, but the data were bad before */
 	SCRUB_FAULT_NR
 };
 
@@ -41,6 +42,7 @@ enum bch_scrub_remedy {
 	SCRUB_stripe,		/* the other blocks of the stripe */
 	SCRUB_dispensable,	/* only cached */
 	SCRUB_lost,
+	SCRUB_undecided, /* copies differ, and nothing tells which one is right */
 	SCRUB_REMEDY_NR
 };
 
@@ -56,6 +58,7 @@ struct bch_scrub_item {
 	u8 level;	/* of the node */
 	u8 block;	/* of the stripe */
 	bool has_peers; /* of an extent without checksum: other copies to compare with */
+	bool poisoned;	/* the extent is marked as bad (spec 06 section 16.2) */
 	struct bpos pos;
 	bool size_known; /* of a node: else sectors is the most it can be */
 	u64 seq;	 /* of a node; 0: not known */
@@ -68,28 +71,47 @@ struct bch_scrub_finding {
 	u8 fault, remedy;
 	s32 err; /* SCRUB_io: negative errno */
 	u32 at;	 /* SCRUB_node: sectors into the node, or so many were found */
+	/* SCRUB_differs: where the other copy's bytes lie. */
+	u8 other_dev;
+	u64 other_sector;
 	const char *why;
+	char *path; /* the caller's: of a file that it is about */
 };
 
 /* A bad copy found before. */
 struct bch_scrub_place {
 	u64 sector;
 	u8 dev;
+	/* The caller's: what was told of it. */
+	u32 told_bytes;
+	const char *told;
 };
 
 struct bch_scrub_dev {
-	u64 start; /* given: sector to begin at; what lies below was checked before */
-	u64 pos;   /* all below is checked; U64_MAX: everything */
+	u64 start;   /* given: sector to begin at; what lies below was checked before */
+	u64 pos;     /* all below is checked; U64_MAX: everything */
+	u64 reached; /* the same, of this run alone: all below that it has to look at */
 	u64 bytes[SCRUB_KIND_NR]; /* read and checked, or unverified */
-	u64 unverified;		  /* bytes of those */
-	u64 repairable, lost;	  /* bad copies */
+	u64 unverified;		  /* bytes of those that have no checksum */
+	u64 unverified_copies;
+	u64 repairable, lost, undecided; /* bad copies */
+	/*
+	 * Newest entry of the journal in the state that was checked; given with @start: of what
+	 * was checked before. 0: not known.
+	 */
+	u64 journal_seq;
 };
+
+static inline u64 bch_scrub_dev_bad(const struct bch_scrub_dev *d)
+{
+	return d->repairable + d->lost + d->undecided;
+}
 
 struct bch_scrub {
 	struct bch_fs *c;
 	bool metadata, data;  /* what to check */
 	bool parity;	      /* compute it anew, at the price of reading stripes twice */
-	bool checksums;	      /* what has one need not be decompressed, too */
+	bool decompress;      /* also what has a checksum, which is then decrypted, too */
 	struct bch_dev *only; /* this member alone; NULL: all */
 	u64 rate;	      /* bytes a second and member; 0: no limit */
 	/* Given: places below the devices' start to look at again; sorted by device and sector. */
@@ -104,11 +126,12 @@ struct bch_scrub {
 	/* Results: */
 	struct bch_scrub_dev devs[BCH_MAX_DEVS + 1]; /* counters: what is there is added to */
 	DARRAY(struct bch_scrub_finding)
-	findings;	      /* sorted by device and sector; the first of many */
-	u64 repairable, lost; /* all bad copies */
-	u64 missing;	      /* copies on devices that are not there */
-	u64 lost_btrees;      /* bits: nothing points to their roots */
-	bool stopped;	      /* by tick */
+	findings;		  /* sorted by device and sector; the first of many */
+	struct bch_scrub_dev all; /* sums of the counters */
+	u64 missing;		  /* copies on devices that are not there */
+	u64 lost_btrees;	  /* bits: nothing points to their roots */
+	bool stopped;		  /* by tick */
+	int err;		  /* what else ended it before its end */
 
 	struct scrub_state *state;
 };

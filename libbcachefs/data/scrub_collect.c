@@ -27,7 +27,7 @@ bool bch_scrub_same_item(const struct bch_scrub_item *a, const struct bch_scrub_
 	return a->sector == b->sector && a->sectors == b->sectors && a->kind == b->kind &&
 	       a->crc.csum_type == b->crc.csum_type && bch_csum_eq(a->crc.csum, b->crc.csum) &&
 	       a->version.lo == b->version.lo && a->seq == b->seq && a->btree == b->btree &&
-	       a->level == b->level;
+	       a->level == b->level && a->poisoned == b->poisoned;
 }
 
 #define CMP(_a, _b) ((_a) < (_b) ? -1 : (_a) > (_b))
@@ -41,6 +41,7 @@ int bch_scrub_item_cmp(const void *_a, const void *_b)
 		       CMP(a->sectors, b->sectors)	   ?:
 		       CMP(a->crc.csum.lo, b->crc.csum.lo) ?:
 		       CMP(a->btree, b->btree)		   ?:
+		       CMP(a->poisoned, b->poisoned)	   ?:
 							     bpos_cmp(a->pos, b->pos);
 }
 
@@ -175,7 +176,10 @@ static unsigned dirty_copies(struct bch_fs *c, struct bkey_view k)
 static int collect_extent(struct collect *w, unsigned btree, struct bkey_view k)
 {
 	struct bch_fs *c = w->s->c;
-	struct bch_scrub_item item = {.btree = btree, .pos = k.k->p, .version = k.k->bversion};
+	struct bch_scrub_item item = {.btree = btree,
+				      .pos = k.k->p,
+				      .version = k.k->bversion,
+				      .poisoned = bch_extent_is_poisoned(c, k)};
 	struct extent_ptr_iter iter;
 	struct extent_ptr p;
 	int ret = 0;

@@ -27,8 +27,7 @@ static int fixed_add(struct bch_scrub *s, struct bch_scrub_item item, const char
 		return 0;
 	}
 	f.fault = err ? SCRUB_io : SCRUB_checksum;
-	dev->repairable += remedy != SCRUB_lost;
-	dev->lost += remedy == SCRUB_lost;
+	bch_scrub_count(dev, remedy);
 	return darray_push(&s->findings, f);
 }
 

@@ -37,7 +37,7 @@ static int wrong(void *arg, unsigned block, u32 at, u32 sectors)
 
 	if (w->s->only && w->s->only->idx != f.item.dev)
 		return 0;
-	w->s->devs[f.item.dev].repairable++;
+	bch_scrub_count(&w->s->devs[f.item.dev], f.remedy);
 	return darray_push(&w->s->findings, f);
 }
 

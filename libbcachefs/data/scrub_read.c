@@ -59,7 +59,11 @@ static void item_done(struct scrub_reader *r, struct bch_scrub_finding *f, bool 
 	r->done += bytes;
 	if (!again && f->fault != SCRUB_io && f->item.sector >= s->devs[f->item.dev].start) {
 		r->counts.bytes[f->item.kind] += bytes;
-		r->counts.unverified += f->fault == SCRUB_unverified ? bytes : 0;
+		if (f->fault == SCRUB_unverified) {
+			r->counts.unverified += bytes;
+			/* Copies that are read in pieces count once. */
+			r->counts.unverified_copies += !f->item.skip;
+		}
 	}
 	if (f->fault <= SCRUB_unverified)
 		return;
@@ -67,10 +71,8 @@ static void item_done(struct scrub_reader *r, struct bch_scrub_finding *f, bool 
 	if (darray_push(&r->findings, *f))
 		scrub_fail(s->state, -ENOMEM);
 	/* Blocks of stripes are counted when it is known what the extents in them are like. */
-	if (!again && f->item.kind != SCRUB_stripe_data) {
-		r->counts.repairable += f->remedy != SCRUB_lost;
-		r->counts.lost += f->remedy == SCRUB_lost;
-	}
+	if (!again && f->item.kind != SCRUB_stripe_data)
+		bch_scrub_count(&r->counts, f->remedy);
 }
 
 static void item_io_error(struct bch_scrub_finding *f, int err, const char *why)
@@ -123,15 +125,10 @@ static void batch_check(struct scrub_reader *r, const struct batch *batch)
 static int reader_tell(struct scrub_reader *r)
 {
 	struct bch_scrub *s = r->q->s;
-	struct bch_scrub_dev *dev = &s->devs[r->q->ca->idx];
 	int ret = 0;
 
 	__atomic_add_fetch(&s->done, r->done, __ATOMIC_RELAXED);
-	for (unsigned i = 0; i < SCRUB_KIND_NR; i++)
-		dev->bytes[i] += r->counts.bytes[i];
-	dev->unverified += r->counts.unverified;
-	dev->repairable += r->counts.repairable;
-	dev->lost += r->counts.lost;
+	bch_scrub_counts_add(&s->devs[r->q->ca->idx], &r->counts);
 	darray_for_each(r->findings, f)
 		if (!ret && s->findings.nr < FINDINGS_MAX)
 			ret = darray_push(&s->findings, *f);

@@ -111,6 +111,17 @@ static inline u64 bch_scrub_item_end(const struct bch_scrub_item *item)
 	return item->sector + item->sectors;
 }
 
+/* Count a bad copy. */
+static inline void bch_scrub_count(struct bch_scrub_dev *d, u8 remedy)
+{
+	d->lost += remedy == SCRUB_lost;
+	d->undecided += remedy == SCRUB_undecided;
+	d->repairable += remedy < SCRUB_lost;
+}
+
+/* Add the counters of @from to those of @to. */
+void bch_scrub_counts_add(struct bch_scrub_dev *to, const struct bch_scrub_dev *from);
+
 /* Same bytes, same checksum. */
 bool bch_scrub_same_item(const struct bch_scrub_item *a, const struct bch_scrub_item *b);
 int bch_scrub_item_cmp(const void *a, const void *b);

@@ -142,7 +142,7 @@ static u8 node_remedy(struct bch_fs *c, const struct bch_scrub_item *item)
 
 /* ---- Extents ---- */
 
-/* A copy whose checksum is right must also decompress. */
+/* Does the copy decompress? For one without checksum that is the only check there is. */
 static int decompress_verify(struct bch_fs *c, struct bch_scrub_finding *f, const void *src,
 			     struct scrub_work *work)
 {
@@ -171,9 +171,12 @@ static int decompress_verify(struct bch_fs *c, struct bch_scrub_finding *f, cons
 	return 0;
 }
 
-/* @checksums: where there is one, nothing but that. */
+/*
+ * By the checksum: for encrypted data that is the MAC of what is stored, which takes no decryption.
+ * @decompress: not by that alone.
+ */
 static int extent_verify(struct bch_fs *c, struct bch_scrub_finding *f, const void *buf,
-			 bool checksums, struct scrub_work *work)
+			 bool decompress, struct scrub_work *work)
 {
 	const struct bkey k = {.bversion = f->item.version};
 	const struct extent_crc *crc = &f->item.crc;
@@ -191,7 +194,7 @@ static int extent_verify(struct bch_fs *c, struct bch_scrub_finding *f, const vo
 		return 0;
 	}
 	f->fault = crc->csum_type ? SCRUB_good : SCRUB_unverified;
-	if (!extent_crc_is_compressed(crc) || (checksums && crc->csum_type))
+	if (!extent_crc_is_compressed(crc) || (crc->csum_type && !decompress))
 		return 0;
 	return decompress_verify(c, f, buf, work);
 }
@@ -250,7 +253,7 @@ static u8 ptr_remedy(struct bch_fs *c, const struct bch_scrub_item *item, struct
 	}
 	buf = kvmalloc(bytes, GFP_KERNEL);
 	if (!buf || bch_dev_read(c, p->dev, p->offset, buf, bytes) ||
-	    extent_verify(c, &f, buf, false, work))
+	    extent_verify(c, &f, buf, true, work))
 		f.fault = SCRUB_io;
 	kvfree(buf);
 	return f.fault == SCRUB_good	   ? SCRUB_other_copy :
@@ -272,13 +275,16 @@ static bool stripe_remedy(struct bch_fs *c, struct bkey_view k, const struct ext
 	return good;
 }
 
+/* Where the copy at @p has the bytes that @item has of its own, if both are stored alike. */
+static u64 ptr_item_sector(const struct bch_scrub_item *item, const struct extent_ptr *p)
+{
+	return extent_crc_is_encoded(&p->crc) ? p->offset : p->offset + p->crc.offset + item->skip;
+}
+
 /* The pointer that @item was made of. */
 static bool ptr_is_item(const struct bch_scrub_item *item, const struct extent_ptr *p)
 {
-	u64 sector =
-		extent_crc_is_encoded(&p->crc) ? p->offset : p->offset + p->crc.offset + item->skip;
-
-	return p->dev == item->dev && sector == item->sector;
+	return p->dev == item->dev && ptr_item_sector(item, p) == item->sector;
 }
 
 static u8 extent_remedy(struct bch_fs *c, const struct bch_scrub_item *item,
@@ -314,57 +320,61 @@ static u8 extent_remedy(struct bch_fs *c, const struct bch_scrub_item *item,
  * Does the copy at @p hold what the item's @buf does, as far as that can be told? One that cannot
  * be read or decompressed is told where it lies: then this one is the good one.
  */
-static int copy_compare(struct bch_fs *c, const struct bch_scrub_item *item,
-			const struct extent_ptr *p, const void *buf, struct scrub_work *work,
-			bool *differs)
+static int copy_compare(struct bch_fs *c, struct bch_scrub_finding *f, const struct extent_ptr *p,
+			const void *buf, struct scrub_work *work)
 {
-	u64 sector =
-		extent_crc_is_encoded(&p->crc) ? p->offset : p->offset + p->crc.offset + item->skip;
-	size_t bytes = (size_t)item->sectors << 9;
-	struct bch_scrub_finding of_other = {.item = *item};
+	u64 sector = ptr_item_sector(&f->item, p);
+	size_t bytes = (size_t)f->item.sectors << 9;
+	struct bch_scrub_finding of_other = {.item = f->item};
 	u8 *other = kvmalloc(bytes, GFP_KERNEL);
 	int ret = 0;
 
 	if (!other)
 		return -ENOMEM;
 	if (!bch_dev_read(c, p->dev, sector, other, bytes) && memcmp(buf, other, bytes)) {
-		ret = extent_verify(c, &of_other, other, false, work);
-		*differs = !ret && of_other.fault == SCRUB_unverified;
+		ret = extent_verify(c, &of_other, other, true, work);
+		if (!ret && of_other.fault == SCRUB_unverified) {
+			f->fault = SCRUB_differs;
+			f->why = "differs from another copy, and neither has a checksum";
+			f->other_dev = p->dev;
+			f->other_sector = sector;
+		}
 	}
 	kvfree(other);
 	return ret;
 }
 
+/* Without a checksum, too, and stored in the same way? */
+static bool crc_is_alike(const struct extent_crc *a, const struct extent_crc *b)
+{
+	return !a->csum_type && a->compression_type == b->compression_type &&
+	       a->compressed_size == b->compressed_size && a->offset == b->offset &&
+	       a->live_size == b->live_size;
+}
+
 /*
  * What has no checksum is compared with the copies on members before this one, if they are stored
- * in the same way: of each pair the later one tells.
+ * in the same way: of each pair the later one tells. Where only one member is checked, with all.
  */
-static int copies_compare(struct bch_fs *c, struct bch_scrub_finding *f, const void *buf,
+static int copies_compare(struct bch_scrub *s, struct bch_scrub_finding *f, const void *buf,
 			  struct scrub_work *work)
 {
-	const struct extent_crc *crc = &f->item.crc;
+	struct bch_fs *c = s->c;
 	struct bkey_i *key = item_key(c, &f->item);
 	struct extent_ptr_iter iter;
-	bool differs = false;
 	struct extent_ptr p;
 	int ret = 0;
 
 	if (!key)
 		return 0;
 	bch_extent_ptr_iter_init(&iter, c, bkey_i_view(key));
-	while (!ret && !differs && bch_extent_ptr_next(&iter, &p)) {
+	while (!ret && f->fault == SCRUB_unverified && bch_extent_ptr_next(&iter, &p)) {
 		struct bch_dev *ca = bch_dev(c, p.dev);
 
-		if (p.dev < f->item.dev && !p.cached && bch_dev_online(ca) && ca->mi.bucket_size &&
-		    !extent_ptr_stale(ca, p.offset, p.gen) && !p.crc.csum_type &&
-		    p.crc.compression_type == crc->compression_type &&
-		    p.crc.compressed_size == crc->compressed_size && p.crc.offset == crc->offset &&
-		    p.crc.live_size == crc->live_size)
-			ret = copy_compare(c, &f->item, &p, buf, work, &differs);
-	}
-	if (differs) {
-		f->fault = SCRUB_differs;
-		f->why = "differs from another copy, and neither has a checksum";
+		if ((p.dev < f->item.dev || (s->only && p.dev != f->item.dev)) && !p.cached &&
+		    bch_dev_online(ca) && ca->mi.bucket_size &&
+		    !extent_ptr_stale(ca, p.offset, p.gen) && crc_is_alike(&p.crc, &f->item.crc))
+			ret = copy_compare(c, f, &p, buf, work);
 	}
 	kfree(key);
 	return ret;
@@ -443,10 +453,15 @@ int bch_scrub_verify(struct bch_scrub *s, struct bch_scrub_finding *f, void *buf
 		return 0;
 	case SCRUB_extent:
 	case SCRUB_cached:
-		ret = extent_verify(s->c, f, buf, s->checksums, work);
-		if (!ret && f->item.kind == SCRUB_extent && f->item.has_peers &&
-		    f->fault == SCRUB_unverified)
-			ret = copies_compare(s->c, f, buf, work);
+		ret = extent_verify(s->c, f, buf, s->decompress, work);
+		if (ret || f->fault > SCRUB_unverified)
+			return ret;
+		if (f->item.poisoned) {
+			f->fault = SCRUB_poisoned;
+			f->why = bch_err_sentence(-BCH_ERR_extent_poisoned);
+		} else if (f->fault && f->item.kind == SCRUB_extent && f->item.has_peers) {
+			ret = copies_compare(s, f, buf, work);
+		}
 		return ret;
 	default:
 		granule_verify(f, buf);
@@ -463,7 +478,9 @@ void bch_scrub_find_remedy(struct bch_scrub *s, struct bch_scrub_finding *f,
 		break;
 	case SCRUB_extent:
 	case SCRUB_cached:
-		f->remedy = extent_remedy(s->c, &f->item, work);
+		f->remedy = f->item.poisoned	      ? SCRUB_lost :
+			    f->fault == SCRUB_differs ? SCRUB_undecided :
+							extent_remedy(s->c, &f->item, work);
 		break;
 	default:
 		f->remedy = granule_remedy(s->c, &f->item);

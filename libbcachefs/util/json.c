@@ -167,6 +167,12 @@ void json_bool(struct json *j, const char *key, bool v)
 	prt_str(j->out, v ? "true" : "false");
 }
 
+void json_raw(struct json *j, const char *key, const char *s, size_t n)
+{
+	element(j, key);
+	prt_bytes(j->out, s, n);
+}
+
 void json_null(struct json *j, const char *key)
 {
 	element(j, key);

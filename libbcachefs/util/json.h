@@ -30,6 +30,8 @@ void json_u64(struct json *j, const char *key, u64 v);
 void json_s64(struct json *j, const char *key, s64 v);
 void json_bool(struct json *j, const char *key, bool v);
 void json_null(struct json *j, const char *key);
+/* A value that is JSON already: @n bytes. */
+void json_raw(struct json *j, const char *key, const char *s, size_t n);
 void json_uuid(struct json *j, const char *key, const u8 uuid[16]);
 /* An array of the names of the set bits; bits without a name as numbers. */
 void json_bitflags(struct json *j, const char *key, const char *const *names, u64 flags);

@@ -279,7 +279,7 @@ def scrub(runs):
         image = images.bcachefs(kind)
         ranges = list(allocated_ranges(image))
         secret = (images.PASSPHRASE + "\n").encode() if kind == "encrypted" else b""
-        ways = [(), ("--checksums",)] if kind in ("zstd", "lz4") else [()]
+        ways = [(), ("--decompress",)] if kind in ("zstd", "lz4", "encrypted") else [()]
         scrub_beside_plain_read(f"scrub {kind}, file, cold", image, ranges, secret, ways, runs)
         device = subprocess.run(["losetup", "-f", "--show", "-r", "--direct-io=on", image], check=True, capture_output=True, text=True)
         try:
