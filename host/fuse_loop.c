@@ -28,6 +28,8 @@ struct server {
 
 struct fuse_loop {
 	struct fuse_session *se;
+	fuse_loop_take_fn take;
+	void *arg;
 	pthread_mutex_t lock;
 	struct server *receiver; /* NULL: the next one to have nothing to do */
 	struct list_head idle;	 /* the last one to become so first: its caches are warm */
@@ -128,7 +130,8 @@ static void *server_main(void *arg)
 			hand_over(s);
 		current->will_sleep_arg = s;
 		current->will_sleep = server_will_sleep;
-		fuse_session_process_buf(l->se, &s->buf);
+		if (!l->take(l->arg, fuse_session_fd(l->se), s->buf.mem, n))
+			fuse_session_process_buf(l->se, &s->buf);
 		current->will_sleep = NULL;
 	}
 	return NULL;
@@ -183,9 +186,10 @@ static void wait_for_end(struct fuse_loop *l)
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
 
-int fuse_loop(struct fuse_session *se)
+int fuse_loop(struct fuse_session *se, fuse_loop_take_fn take, void *arg)
 {
-	struct fuse_loop l = {.se = se, .lock = PTHREAD_MUTEX_INITIALIZER};
+	struct fuse_loop l = {
+		.se = se, .take = take, .arg = arg, .lock = PTHREAD_MUTEX_INITIALIZER};
 	int ret;
 
 	INIT_LIST_HEAD(&l.idle);

@@ -21,8 +21,10 @@
 #include "data/read.h"
 #include "format/errcode.h"
 #include "fs/snapshots.h"
+#include "host/fuse_ioctl.h"
 #include "host/fuse_loop.h"
 #include "host/fuse_nodes.h"
+#include "host/fuse_statx.h"
 #include "sb/fs.h"
 #include "util/darray.h"
 
@@ -52,9 +54,14 @@ static struct session *session_of(fuse_req_t req)
 	return fuse_req_userdata(req);
 }
 
+static struct fuse_node *node_of_ino(const struct session *s, fuse_ino_t ino)
+{
+	return ino == FUSE_ROOT_ID ? s->root : (struct fuse_node *)(uintptr_t)ino;
+}
+
 static struct fuse_node *node_of(fuse_req_t req, fuse_ino_t ino)
 {
-	return ino == FUSE_ROOT_ID ? session_of(req)->root : (struct fuse_node *)(uintptr_t)ino;
+	return node_of_ino(session_of(req), ino);
 }
 
 /* Errors of the engine as the kernel wants them. */
@@ -170,6 +177,22 @@ static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 	struct stat st = stat_of(session_of(req)->c, node_of(req, ino));
 
 	fuse_reply_attr(req, &st, FOREVER);
+}
+
+/* What libfuse has no operation for. */
+static bool take_request(void *arg, int fd, const void *request, size_t len)
+{
+	struct session *s = arg;
+	struct fuse_node *node;
+	struct stat st;
+	u64 ino;
+
+	if (!fuse_is_statx(request, len, &ino))
+		return false;
+	node = node_of_ino(s, ino);
+	st = stat_of(s->c, node);
+	fuse_statx_reply(fd, request, &st, time_of(s->c, node->u.bi_otime), FOREVER);
+	return true;
 }
 
 static void op_statfs(fuse_req_t req, fuse_ino_t ino)
@@ -501,13 +524,28 @@ static void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 	printbuf_exit(&out);
 }
 
+static void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned cmd, void *arg,
+		     struct fuse_file_info *fi, unsigned flags, const void *in, size_t in_bytes,
+		     size_t out_bytes)
+{
+	u8 reply[FUSE_IOCTL_REPLY_MAX];
+	int ret = fuse_ioctl_reply(session_of(req)->c, &node_of(req, ino)->u, cmd, reply);
+
+	if (ret > 0 && (size_t)ret > out_bytes)
+		ret = -EINVAL;
+	if (ret < 0)
+		fuse_reply_err(req, -ret);
+	else
+		fuse_reply_ioctl(req, 0, reply, ret);
+}
+
 /* ---- The session ---- */
 
 static void op_init(void *arg, struct fuse_conn_info *conn)
 {
 	unsigned wanted = FUSE_CAP_ASYNC_READ | FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_READDIRPLUS |
 			  FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_ASYNC_DIO | FUSE_CAP_POSIX_ACL |
-			  FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_EXPORT_SUPPORT;
+			  FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_EXPORT_SUPPORT | FUSE_CAP_IOCTL_DIR;
 
 	conn->want |= conn->capable & wanted;
 	conn->want &= ~(unsigned)FUSE_CAP_AUTO_INVAL_DATA;
@@ -534,6 +572,7 @@ static const struct fuse_lowlevel_ops ops = {
 	.getxattr = op_getxattr,
 	.listxattr = op_listxattr,
 	.statfs = op_statfs,
+	.ioctl = op_ioctl,
 };
 
 /* Inodes: kernels of the newest formats count fewer free ones, others none of those in use. */
@@ -566,9 +605,9 @@ static void statfs_init(struct session *s)
 	statfs_inodes(s, &u);
 }
 
-static int loop(struct fuse_session *se, bool single_thread)
+static int loop(struct fuse_session *se, struct session *s)
 {
-	int ret = single_thread ? fuse_session_loop(se) : fuse_loop(se);
+	int ret = s->single_thread ? fuse_session_loop(se) : fuse_loop(se, take_request, s);
 
 	return ret < 0 ? ret : 0; /* a signal's number: an orderly end */
 }
@@ -622,7 +661,7 @@ static int serve(struct session *s, const struct host_fuse_args *args, struct fu
 	}
 	readahead_set(args->mountpoint);
 	args->mounted(args->arg);
-	ret = loop(se, args->single_thread);
+	ret = loop(se, s);
 	wait_for_reads(s);
 	fuse_session_unmount(se);
       signals:

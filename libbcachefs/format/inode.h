@@ -152,6 +152,12 @@ enum bch_inode_flag {
 	x(inodes_32bit, 10)		\
 	x(casefold, 11)
 
+enum bch_inode_opt {
+#define x(name, bit) BCH_INODE_OPT_##name = bit,
+	BCH_INODE_OPTS()
+#undef x
+};
+
 /* What the next inode of this number gets as bi_generation. */
 struct bch_inode_generation {
 	__le32 bi_generation;

@@ -96,8 +96,7 @@ static bool name_eq(const struct bch_dirent_view *d, const char *name, unsigned 
 	return d->name_len == len && !memcmp(d->name, name, len);
 }
 
-/* Does the directory take names without case? */
-static bool dir_is_casefolded(const struct bch_fs *c, const struct bch_inode_unpacked *dir_u)
+bool bch_dir_is_casefolded(const struct bch_fs *c, const struct bch_inode_unpacked *dir_u)
 {
 	return dir_u->bi_casefold ? dir_u->bi_casefold > 1 : sb_casefold(c->sb->sb);
 }
@@ -166,7 +165,7 @@ int bch_dir_lookup(struct bch_fs *c, struct bch_ino dir, const struct bch_inode_
 		   const char *name, unsigned len, struct bch_dir_target *t)
 {
 	struct bch_hash_info info = bch_hash_info(dir_u);
-	bool casefold = dir_is_casefolded(c, dir_u);
+	bool casefold = bch_dir_is_casefolded(c, dir_u);
 	char folded[CASEFOLDED_MAX];
 	struct bch_subvol subvol;
 	const char *key = name;

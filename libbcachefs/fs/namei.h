@@ -31,6 +31,8 @@ struct bch_dir_target {
 /* Entry @name (@len bytes, not "." or "..") of directory @dir. */
 int bch_dir_lookup(struct bch_fs *c, struct bch_ino dir, const struct bch_inode_unpacked *dir_u,
 		   const char *name, unsigned len, struct bch_dir_target *t);
+/* Does the directory take names without case? */
+bool bch_dir_is_casefolded(const struct bch_fs *c, const struct bch_inode_unpacked *dir_u);
 /* The directory above; of the filesystem's root: itself. */
 int bch_dir_parent(struct bch_fs *c, struct bch_ino dir, struct bch_ino *parent);
 
@@ -46,7 +48,7 @@ int bch_dir_read(struct bch_fs *c, struct bch_ino dir, u64 *pos, bch_dir_emit_fn
 /*
  * Extended attribute by its full name ("user.x", also system.posix_acl_access in the form of
  * getxattr(2), bcachefs.* and bcachefs_effective.* of options): appended to @out, its length
- * returned. -ENODATA: there is none.
+ * returned. -ENODATA: there is none; -EINVAL: nor can there be one.
  */
 int bch_xattr_get(struct bch_fs *c, struct bch_ino ino, const struct bch_inode_unpacked *u,
 		  const char *name, struct printbuf *out);

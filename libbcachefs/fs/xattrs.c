@@ -12,8 +12,9 @@
 #include "fs/snapshots.h"
 #include "fs/str_hash.h"
 #include "fs/xattr.h"
-#include "sb/super.h"
+#include "sb/labels.h"
 #include "sb/opts.h"
+#include "sb/super.h"
 
 #define ACL_VERSION_DISK 1
 #define ACL_VERSION_VFS	 2
@@ -40,7 +41,7 @@ static int xattr_type(const char *name, const char **rest)
 				return type;
 		} else if (prefix && !strncmp(name, prefix, strlen(prefix))) {
 			*rest = name + strlen(prefix);
-			return type;
+			return **rest ? type : -EINVAL;
 		}
 	}
 	return -EOPNOTSUPP;
@@ -82,34 +83,67 @@ static int acl_to_vfs(const u8 *acl, unsigned len, struct printbuf *out)
 
 /* ---- Options as attributes ---- */
 
-static const struct {
+struct inode_opt {
 	const char *name;
-	size_t at; /* of the u64 in struct bch_inode_unpacked */
-} inode_opts[] = {
-#define x(name, bit) {#name, offsetof(struct bch_inode_unpacked, bi_##name)},
+	size_t at;    /* of the u64 in struct bch_inode_unpacked */
+	unsigned bit; /* in bi_fields_set */
+};
+
+static const struct inode_opt inode_opts[] = {
+#define x(name, bit) {#name, offsetof(struct bch_inode_unpacked, bi_##name), bit},
 	BCH_INODE_OPTS()
 #undef x
 };
 
+/*
+ * The stored value, plus 1; 0: there is none. As bcachefs.* those are seen that were set on the
+ * inode itself, as bcachefs_effective.* those that it inherited, too; defaults are not seen.
+ */
+static u64 opt_value(const struct bch_inode_unpacked *u, const struct inode_opt *opt,
+		     bool effective)
+{
+	return effective || u->bi_fields_set & BIT(opt->bit) ?
+		       *(const u64 *)((const u8 *)u + opt->at) :
+		       0;
+}
+
+/*
+ * @id < 0: a number, which is no option of the filesystem. A member as its device, like the kernel
+ * does, when it is here.
+ */
+static void opt_to_text(struct printbuf *out, struct bch_fs *c, int id, u64 v)
+{
+	const struct bch_dev *ca = NULL;
+
+	if (id < 0) {
+		prt_u64(out, v);
+		return;
+	}
+	if (bch_option_table[id].kind == OPT_TARGET && bch_target_is_dev(v))
+		ca = bch_dev(c, v - BCH_TARGET_DEV_START);
+	if (bch_dev_online(ca))
+		prt_str(out, ca->path);
+	else
+		bch_opt_to_text(out, id, v, c->sb->sb, 0);
+}
+
 static int opt_get(struct bch_fs *c, const struct bch_inode_unpacked *u, const char *name,
 		   bool effective, struct printbuf *out)
 {
+	int id = bch_opt_lookup(name, strlen(name));
 	unsigned i;
-	int id;
+	u64 v;
 
-	for (i = 0; i < ARRAY_SIZE(inode_opts); i++) {
-		u64 v = *(const u64 *)((const u8 *)u + inode_opts[i].at);
-
-		if (strcmp(inode_opts[i].name, name))
-			continue;
-		id = bch_opt_lookup(name, strlen(name));
-		if ((!v && !effective) || id < 0)
-			return -ENODATA;
-		bch_opt_to_text(out, id, v ? v - 1 : bch_opt_from_sb(c->sb->sb, id, 0), c->sb->sb,
-				0);
-		return 0;
-	}
-	return -ENODATA;
+	for (i = 0; i < ARRAY_SIZE(inode_opts); i++)
+		if (!strcmp(inode_opts[i].name, name))
+			break;
+	if (i == ARRAY_SIZE(inode_opts))
+		return -EINVAL;
+	v = opt_value(u, &inode_opts[i], effective);
+	if (!v)
+		return -ENODATA;
+	opt_to_text(out, c, id, v - 1);
+	return 0;
 }
 
 /* ---- The btree ---- */
@@ -206,12 +240,11 @@ int bch_xattr_list(struct bch_fs *c, struct bch_ino ino, const struct bch_inode_
 	bch_iter_exit(&iter);
 	for (i = 0; i < 2 * ARRAY_SIZE(inode_opts) && !ret; i++) {
 		bool effective = i >= ARRAY_SIZE(inode_opts);
-		unsigned o = i % ARRAY_SIZE(inode_opts);
-		u64 v = *(const u64 *)((const u8 *)u + inode_opts[o].at);
+		const struct inode_opt *opt = &inode_opts[i % ARRAY_SIZE(inode_opts)];
 
-		if (v)
-			name_add(out, effective ? "bcachefs_effective." : "bcachefs.",
-				 inode_opts[o].name, strlen(inode_opts[o].name));
+		if (opt_value(u, opt, effective))
+			name_add(out, effective ? "bcachefs_effective." : "bcachefs.", opt->name,
+				 strlen(opt->name));
 	}
 	return ret ?: printbuf_failed(out) ? -ENOMEM : 0;
 }
