@@ -239,6 +239,7 @@ static void prt_dev(struct scrub *t, const struct bch_dev *ca)
 
 static void prt_report(struct scrub *t)
 {
+	u64 pending = 0;
 	unsigned i;
 
 	t->show_viewer = prt_viewer;
@@ -250,6 +251,11 @@ static void prt_report(struct scrub *t)
 	if (t->s.missing)
 		prt_printf(&t->out, "%llu copies on missing devices were not checked\n",
 			   t->s.missing);
+	darray_for_each(t->s.recheck, p)
+		pending += cli_scrub_is_pending(&t->s, p);
+	if (pending)
+		prt_printf(&t->out, "%llu bad copies found before were not looked at again\n",
+			   pending);
 	cli_flush(&t->out);
 }
 

@@ -348,7 +348,7 @@ int cli_checkpoint_load(struct cli_checkpoint *cp, struct bch_scrub *s, struct p
 		return 0;
 	}
 	sort(s->recheck.data, s->recheck.nr, sizeof(s->recheck.data[0]), place_cmp, NULL);
-	cp->started = w.pass.started;
+	cp->started = w.pass.started ?: cp->started;
 	return 1;
 }
 

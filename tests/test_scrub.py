@@ -544,6 +544,12 @@ def test_scrub_keeps_what_it_knows_of_a_missing_member(damage, tmp):
     with open(path) as f:
         kept = json.load(f)
     assert [e for e in kept["errors"] if e["dev_idx"] == 2] == [e for e in saved["errors"] if e["dev_idx"] == 2]
+    for x in kept["devices"]:
+        x["state"] = "running"
+    with open(path, "w") as f:
+        json.dump(kept, f)
+    text = d.bcachefs.run("scrub", "-n", f"--checkpoint={path}", "--device", d.paths[0], *d.paths).out
+    assert "\n2 bad copies found before were not looked at again\n" in text
     rest = scrub(d.bcachefs, [f"--checkpoint={path}", *d.paths])
     assert rest["resumed"] and comparable(rest) == comparable(whole)
 
