@@ -51,6 +51,7 @@ struct btree_iter {
 
 	/* After -BCH_ERR_btree_node_read_error: what cannot be read. */
 	struct bpos unreadable_start, unreadable_end;
+	u64 unreadable_ptr; /* the node's first pointer (struct bch_extent_ptr), 0: not known */
 
 	u8 level;	 /* lowest locked one; BTREE_MAX_DEPTH: none */
 	bool path_valid; /* path_pos is */

@@ -204,13 +204,30 @@ void bch_path_exit(struct btree_iter *iter)
 	iter->cur.k = NULL;
 }
 
+/* The node that @k leads to cannot be read: what lies in it, and where it is. */
+static void note_unreadable(struct btree_iter *iter, const struct bkey_i *k, struct bpos start,
+			    struct bpos end)
+{
+	u64 ptr;
+
+	iter->unreadable_start = start;
+	iter->unreadable_end = end;
+	iter->unreadable_ptr = 0;
+	if (k->k.type != KEY_TYPE_btree_ptr && k->k.type != KEY_TYPE_btree_ptr_v2)
+		return;
+	bkey_for_each_ptr(bkey_i_view(k), &extent_entry_sizes_known, ptr)
+	{
+		iter->unreadable_ptr = ptr;
+		break;
+	}
+}
+
 int bch_path_lock_root(struct btree_iter *iter, struct bpos s)
 {
 	struct btree *b = bch_btree_root(iter->c, iter->btree);
 
 	if (IS_ERR(b)) {
-		iter->unreadable_start = POS_MIN;
-		iter->unreadable_end = SPOS_MAX;
+		note_unreadable(iter, &iter->c->btree->roots[iter->btree].key.k, POS_MIN, SPOS_MAX);
 		return -BCH_ERR_btree_node_read_error;
 	}
 	if (b->level < iter->min_level)
@@ -380,8 +397,7 @@ static int path_enter_child(struct btree_iter *iter)
 		read_ahead(iter, l);
 	b = bch_btree_node_get(iter->c, iter->btree, iter->level - 1, &key.k, SIX_LOCK_read);
 	if (IS_ERR(b)) {
-		iter->unreadable_start = l->next;
-		iter->unreadable_end = l->child_end;
+		note_unreadable(iter, &key.k, l->next, l->child_end);
 		return PTR_ERR(b);
 	}
 	level_enter(iter, b, l->next);
@@ -504,8 +520,7 @@ static int path_enter_child_before(struct btree_iter *iter, struct bpos *s)
 	v2 = btree_ptr_v2(&key.k);
 	b = bch_btree_node_get(iter->c, iter->btree, iter->level - 1, &key.k, SIX_LOCK_read);
 	if (IS_ERR(b)) {
-		iter->unreadable_start = v2 ? v2->min_key : l->b->data->min_key;
-		iter->unreadable_end = key.k.k.p;
+		note_unreadable(iter, &key.k, v2 ? v2->min_key : l->b->data->min_key, key.k.k.p);
 		return PTR_ERR(b);
 	}
 	level_enter(iter, b, *s);

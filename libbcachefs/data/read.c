@@ -122,6 +122,14 @@ static size_t piece_at(const struct piece *piece, const struct extent_ptr *p)
 	return ((size_t)p->crc.offset << 9) + piece->skip;
 }
 
+static int decompress(const struct extent_ptr *p, u8 *plain, size_t whole, const u8 *buf,
+		      size_t stored)
+{
+	int ret = bch_decompress(p->crc.compression_type, plain, whole, buf, stored);
+
+	return ret && ret != -ENOMEM ? -BCH_ERR_decompress : ret;
+}
+
 /*
  * The part of the extent that the piece wants. @buf, which is given up, has what is on disk,
  * checked and in plain text.
@@ -139,8 +147,7 @@ static int piece_copy_decoded(struct piece *piece, const struct extent_ptr *p, u
 		bool all = piece->len == whole;
 
 		plain = all ? piece->dst : kvmalloc(whole, GFP_KERNEL);
-		ret = plain ? bch_decompress(p->crc.compression_type, plain, whole, buf, stored) :
-			      -ENOMEM;
+		ret = plain ? decompress(p, plain, whole, buf, stored) : -ENOMEM;
 		kvfree(buf);
 		if (all)
 			return ret;
@@ -248,8 +255,8 @@ struct tries {
 	struct extent_ptr ptr[BKEY_PTRS_MAX];
 	u64 cost[BKEY_PTRS_MAX];
 	unsigned nr;
-	int err;	 /* of the last try */
-	unsigned failed; /* index of the pointer that failed last */
+	int err;		  /* of the last try */
+	struct extent_ptr failed; /* ... and which pointer it was */
 	bool any_dirty, unwritten, poisoned;
 };
 
@@ -266,11 +273,15 @@ static void tries_init(struct tries *t, const struct bch_read *r, struct bkey_vi
 		t->any_dirty |= !p.cached;
 		t->unwritten |= p.unwritten;
 		t->cost[t->nr] = ptr_cost(c, &p);
-		if (!r->deleted && is_used_again(c, &p))
+		if (!r->deleted && is_used_again(c, &p)) {
 			t->err = -BCH_ERR_bucket_used_again;
-		else
+			t->failed = p;
+		} else {
 			t->ptr[t->nr++] = p;
+		}
 	}
+	if (t->err != -BCH_ERR_bucket_used_again && t->nr)
+		t->failed = t->ptr[0];
 }
 
 /* The cheapest pointer not yet tried, or -1. */
@@ -302,8 +313,7 @@ static int piece_try_bad(struct piece *piece, const struct extent_ptr *p)
 		bch_extent_decrypt(c, k.k, &p->crc, buf, 0, stored);
 	if (!ret && compressed) {
 		plain = kvmalloc(whole, GFP_KERNEL);
-		ret = plain ? bch_decompress(p->crc.compression_type, plain, whole, buf, stored) :
-			      -ENOMEM;
+		ret = plain ? decompress(p, plain, whole, buf, stored) : -ENOMEM;
 	}
 	if (!ret)
 		memcpy(piece->dst, plain + piece_at(piece, p), piece->len);
@@ -341,7 +351,7 @@ static int piece_read(struct piece *piece, struct tries *t)
 	}
 	while ((pick = tries_pick(t, done)) >= 0) {
 		done |= 1U << pick;
-		t->failed = pick;
+		t->failed = t->ptr[pick];
 		t->err = piece_try(piece, &t->ptr[pick], false);
 		if (!t->err)
 			return 0;
@@ -349,7 +359,7 @@ static int piece_read(struct piece *piece, struct tries *t)
 	for (i = 0; i < t->nr; i++) {
 		if (!t->ptr[i].has_ec)
 			continue;
-		t->failed = i;
+		t->failed = t->ptr[i];
 		t->err = piece_try(piece, &t->ptr[i], true);
 		if (!t->err)
 			return 0;
@@ -364,20 +374,34 @@ static int piece_read(struct piece *piece, struct tries *t)
 	return t->err;
 }
 
-static void piece_failed_text(struct printbuf *out, struct piece *piece, const struct tries *t)
+/* Which file cannot be read, and where. */
+static void prt_file(struct bch_read *r, u64 offset)
+{
+	prt_printf(&r->why, "inode %llu ", r->inum);
+	read_path_to_text(&r->why, r->c, r->snapshot, r->inum);
+	prt_printf(&r->why, " offset %llu: ", offset);
+	r->reason = r->why.pos;
+}
+
+/* Where a copy is that cannot be read. */
+static void prt_copy(struct printbuf *out, struct bch_fs *c, unsigned dev, u64 sector)
+{
+	struct bch_dev *ca = bch_dev(c, dev);
+
+	if (ca && ca->mi.bucket_size)
+		prt_printf(out, "device %u (%s) bucket %llu: ", dev, ca->name ?: "missing",
+			   sector / ca->mi.bucket_size);
+	else
+		prt_printf(out, "device %u (not a member) sector %llu: ", dev, sector);
+}
+
+static void piece_failed_text(struct piece *piece, const struct tries *t)
 {
 	struct bch_read *r = piece->req->r;
-	const struct extent_ptr *p = t->nr ? &t->ptr[t->failed] : NULL;
-	struct bch_dev *ca = p ? bch_dev(r->c, p->dev) : NULL;
 
-	prt_printf(out, "inode %llu ", r->inum);
-	read_path_to_text(out, r->c, r->snapshot, r->inum);
-	prt_printf(out, " offset %llu: ", piece->file_offset);
-	r->reason = out->pos;
-	if (ca && ca->mi.bucket_size)
-		prt_printf(out, "device %u (%s) bucket %llu: ", p->dev, ca->name ?: "missing",
-			   p->offset / ca->mi.bucket_size);
-	prt_printf(out, "%s, and no other copy is good", bch_err_sentence(t->err));
+	prt_file(r, piece->file_offset);
+	prt_copy(&r->why, r->c, t->failed.dev, t->failed.offset);
+	prt_printf(&r->why, "%s, and no other copy is good", bch_err_sentence(t->err));
 }
 
 static void piece_work(struct work_struct *work)
@@ -388,7 +412,7 @@ static void piece_work(struct work_struct *work)
 
 	tries_init(&t, req->r, bkey_i_view(piece->k));
 	if (piece_read(piece, &t) && request_fail(req, -EIO))
-		piece_failed_text(&req->r->why, piece, &t);
+		piece_failed_text(piece, &t);
 	kfree(piece->k);
 	kfree(piece);
 	request_put(req);
@@ -436,15 +460,25 @@ static void fill_inline(const u8 *data, size_t have, u64 skip, u8 *dst, size_t l
 
 static int fail_at(struct request *req, u64 offset, const char *what)
 {
-	struct bch_read *r = req->r;
-
 	if (request_fail(req, -EIO)) {
-		prt_printf(&r->why, "inode %llu ", r->inum);
-		read_path_to_text(&r->why, r->c, r->snapshot, r->inum);
-		prt_printf(&r->why, " offset %llu: ", offset);
-		r->reason = r->why.pos;
-		prt_str(&r->why, what);
+		prt_file(req->r, offset);
+		prt_str(&req->r->why, what);
 	}
+	return -EIO;
+}
+
+/* @err of @iter: a node cannot be read, or there is no memory. */
+static int fail_at_node(struct request *req, u64 offset, const struct btree_iter *iter, int err,
+			const char *what)
+{
+	u64 ptr = iter->unreadable_ptr;
+
+	if (err == -ENOMEM || !request_fail(req, -EIO))
+		return err;
+	prt_file(req->r, offset);
+	if (err == -BCH_ERR_btree_node_read_error && ptr)
+		prt_copy(&req->r->why, req->r->c, EXTENT_PTR_DEV(ptr), EXTENT_PTR_OFFSET(ptr));
+	prt_str(&req->r->why, what);
 	return -EIO;
 }
 
@@ -488,7 +522,9 @@ static int reflink_read(struct request *req, struct bkey_view p, u64 offset, u64
 	*len = min_t(u64, *len, ((u64)p.k->size << 9) - skip);
 	bch_iter_init(&iter, c, BTREE_ID_reflink, POS(0, at >> 9), 0);
 	ret = bch_iter_peek_slot(&iter, &k);
-	if (!ret && k.k->type != KEY_TYPE_reflink_v && k.k->type != KEY_TYPE_indirect_inline_data)
+	if (ret)
+		ret = fail_at_node(req, offset, &iter, ret, "its shared extents cannot be read");
+	else if (k.k->type != KEY_TYPE_reflink_v && k.k->type != KEY_TYPE_indirect_inline_data)
 		ret = fail_at(req, offset, "points to a nonexistent indirect extent");
 	if (!ret)
 		ret = key_read(req, k, offset, at - (bkey_start_offset(k.k) << 9), dst, len);
@@ -513,7 +549,7 @@ static int request_walk(struct request *req)
 		bch_iter_set_pos(&iter, SPOS(r->inum, offset >> 9, r->snapshot));
 		ret = bch_iter_peek_slot(&iter, &k);
 		if (ret) {
-			fail_at(req, offset, "its extents cannot be read");
+			ret = fail_at_node(req, offset, &iter, ret, "its extents cannot be read");
 			break;
 		}
 		skip = offset - (bkey_start_offset(k.k) << 9);

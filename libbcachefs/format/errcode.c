@@ -83,6 +83,7 @@ static const struct {
 	{BCH_ERR_no_device_to_read_from, "the devices it is on are missing"},
 	{BCH_ERR_stripe_reconstruct, "too much of its stripe is lost"},
 	{BCH_ERR_bucket_used_again, "its space was used again"},
+	{BCH_ERR_decompress, "cannot be decompressed"},
 	{BCH_ERR_extent_poisoned, "was bad already when the filesystem moved it, and is marked so"},
 	{ENOTBLK, "is neither a block device nor a file"},
 	{ENOENT, "no such file or directory"},

@@ -89,6 +89,7 @@
 	x(EIO, no_device_to_read_from)			\
 	x(EIO, bucket_used_again)			\
 	x(EIO, extent_poisoned)				\
+	x(EIO, decompress)				\
 	x(EIO, stripe_reconstruct)			\
 	x(EINVAL, journal_entry_bad)			\
 	x(EINVAL, jset_unsupported_version)		\
