@@ -57,7 +57,7 @@ def test_undumped_image_lists_as_the_original(bcachefs, images, tmp, name):
 def test_real_tool_accepts_the_undumped_image(bcachefs, real_tool, images, tmp, name):
     s = image_set(name)
     copy = undump(bcachefs, tmp, images(s))
-    r = real_tool.run("list", "-b", "dirents", *copy)
+    r = real_tool.list("-b", "dirents", *copy)
     assert r.status == 0, r
     same(r.out, s.text("list/dirents.txt"))
 
@@ -65,7 +65,7 @@ def test_real_tool_accepts_the_undumped_image(bcachefs, real_tool, images, tmp, 
 def test_real_tool_lists_a_sanitized_image(bcachefs, real_tool, images, tmp):
     s = image_set("basic")
     copy = undump(bcachefs, tmp, images(s), "--sanitize")
-    r = real_tool.run("list", "-b", "inodes", *copy)
+    r = real_tool.list("-b", "inodes", *copy)
     assert r.status == 0, r
     same(r.out, s.text("list/inodes.txt"))
 
@@ -282,7 +282,7 @@ def test_real_fsck_finds_in_the_undumped_image_what_it_finds_in_the_original(bca
 @pytest.mark.parametrize("name", ("multi3", "unclean2"))
 def test_real_tool_lists_a_single_replica(bcachefs, real_tool, images, tmp, name):
     copy = undump(bcachefs, tmp, images(image_set(name)), "--single-replica")
-    r = real_tool.run("list", "-b", "dirents", *copy)
+    r = real_tool.list("-b", "dirents", *copy)
     assert r.status == 0, r
     same(r.out, image_set(name).text("list/dirents.txt"))
 

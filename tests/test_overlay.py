@@ -56,7 +56,7 @@ def test_tree_is_the_one_that_the_kernel_replayed(bcachefs, images, image_set):
 @pytest.mark.parametrize("btree", ["dirents", "subvolumes", "snapshots"])
 def test_keys_are_those_that_the_real_tool_replays(bcachefs, real_tool, images, copies, image_set, btree):
     """The real tool replays in memory with -f; its passes change other btrees, these not."""
-    real = real_tool.run("list", "-f", "-b", btree, *copies(image_set))
+    real = real_tool.list("-f", "-b", btree, *copies(image_set))
     ours = bcachefs.run("list", "-b", btree, *images(image_set), status=0)
     same(ours.out, keys_only(real.out))
 

@@ -21,7 +21,11 @@ class Result:
 
 
 class RealTool:
-    """The real tool. Its format crashes now and then after its work is done."""
+    """
+    The real tool. Its format crashes now and then after its work is done, and so does its list of what was not shut down:
+    it replays the journal in memory, and when other threads are slow it aborts at the end (`btree key cache shutdown
+    error: nr_dirty nonzero`). Seen in 19 of 370 runs under load, in none of 244 without.
+    """
 
     def __init__(self, argv):
         self.argv = argv
@@ -31,6 +35,14 @@ class RealTool:
         stdin = {"input": input.encode()} if input is not None else {"stdin": subprocess.DEVNULL}
         return Result(argv, subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout,
                                            env={**os.environ, "TZ": "UTC"}, **stdin))
+
+    def list(self, *args):
+        """List, again and again until it did not crash."""
+        for _ in range(8):
+            r = self.run("list", *args)
+            if r.status >= 0:
+                return r
+        raise AssertionError(f"the real list crashes: {r!r}")
 
     def format(self, make_images, *args, input=None):
         """Format fresh images, which make_images() gives, again and again until it did not crash."""
