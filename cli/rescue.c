@@ -118,6 +118,19 @@ bool cli_rescue_goes_on(void)
 	return !interrupted;
 }
 
+/* It is read as far as it goes. */
+static void tell_version(struct cli_rescue *r, struct bch_fs *c)
+{
+	if (c->version > BCH_VERSION_MAX_READ)
+		cli_rescue_trouble(r,
+				   "%s: its version %u.%u is newer than %u.%u, the newest that is "
+				   "known: what is new in it may be missing",
+				   c->name, BCH_VERSION_MAJOR(c->version),
+				   BCH_VERSION_MINOR(c->version),
+				   BCH_VERSION_MAJOR(BCH_VERSION_MAX_READ),
+				   BCH_VERSION_MINOR(BCH_VERSION_MAX_READ));
+}
+
 int cli_rescue_open(struct cli_rescue *r, struct bch_fs **c, const char *name)
 {
 	int ret;
@@ -129,9 +142,12 @@ int cli_rescue_open(struct cli_rescue *r, struct bch_fs **c, const char *name)
 		cli_progress_start(&r->progress, "scan", r->force_progress);
 	ret = cli_open(r->cmd, c, &r->devices, &r->open, r->json ? name : NULL);
 	cli_progress_end(&r->progress);
-	if (!ret && !r->verbose)
+	if (ret)
+		return ret;
+	if (!r->verbose)
 		(*c)->log = silence;
-	return ret;
+	tell_version(r, *c);
+	return 0;
 }
 
 bool cli_rescue_has_no_roots(const struct bch_fs *c)

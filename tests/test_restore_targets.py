@@ -257,3 +257,22 @@ def test_too_many_members_missing(bcachefs, images, tmp):
         "a node of the btrees cannot be read; '--scan' looks on the devices for what can stand in")
     r = bcachefs.run("restore", "--scan", *paths, os.path.join(tmp, "out"), status=4)
     assert "\n/: its entries are lost in part\n" in r.err, f"{r!r}"
+
+
+def set_version(data, version):
+    struct.pack_into("<H", data, 16, version)
+
+
+@pytest.mark.parametrize("command", ["restore", "undelete"])
+def test_version_that_is_not_known_yet(bcachefs, copies, tmp, command):
+    """Of a later minor version what can be read is read, and it is told; another major version is refused."""
+    wreck = Wreck(bcachefs, SETS["basic"], copies(SETS["basic"]), tmp)
+    expected = json.loads(wreck.run(command, "--list", "--json", status=0).out)
+    wreck.change_superblocks(lambda data: set_version(data, 1 << 10 | 77))
+    r = wreck.run(command, "--list", "--json", status=0)
+    found = json.loads(r.out)
+    reason = f"{wreck.paths[0]}: its version 1.77 is newer than 1.39, the newest that is known: what is new in it may be missing"
+    assert reason in r.err and [e["reason"] for e in found["errors"]] == [reason]
+    assert found["files"] == expected["files"]
+    wreck.change_superblocks(lambda data: set_version(data, 2 << 10 | 1))
+    assert "Unsupported superblock version 2.1" in wreck.run(command, "--list", status=1).err
