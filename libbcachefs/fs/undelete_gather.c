@@ -86,7 +86,8 @@ static int inode_add(struct bch_undelete *d, struct bkey_view k, struct undelete
 {
 	u64 inum = k.k->p.offset;
 	u32 snapshot = k.k->p.snapshot;
-	bool gone = !bch_snapshot_exists(d->c, snapshot) || undelete_is_dead(d, snapshot);
+	bool gone = !undelete_is_there(d, (struct undelete_view){snapshot, key.t}) ||
+		    undelete_is_dead(d, snapshot);
 	bool version = key.is_version && !inode_is_dir(u->bi_mode);
 	int ret;
 
@@ -131,7 +132,7 @@ static int journal_inode(const struct journal_update *j, void *arg)
 	if (!j->old)
 		return 0;
 	if (j->btree != BTREE_ID_inodes)
-		return undelete_journal_snapshots(d, j);
+		return 0;
 	had = !bch_inode_unpack(bkey_i_view(j->old), &old);
 	has = !bch_inode_unpack(bkey_i_view(j->new), &new);
 	if (has && !had)
@@ -143,6 +144,11 @@ static int journal_inode(const struct journal_update *j, void *arg)
 	if (!key.deletes && !key.unlinks)
 		return 0;
 	return inode_add(d, bkey_i_view(j->old), key, had ? &old : &new);
+}
+
+static int journal_snapshot(const struct journal_update *j, void *arg)
+{
+	return j->old ? undelete_journal_snapshots(arg, j) : 0;
 }
 
 static int node_inode(struct bkey_view k, u64 seq, void *arg)
@@ -251,7 +257,7 @@ static u32 file_view(struct bch_undelete *d, const struct bch_undelete_file *f)
 	u32 above = undelete_live_above(d, v);
 	struct bch_inode_unpacked u;
 
-	if (!bch_inode_get_at(d->c, f->snapshot, f->inum, &u) &&
+	if (undelete_is_there(d, v) && !bch_inode_get_at(d->c, f->snapshot, f->inum, &u) &&
 	    u.bi_generation == f->u.bi_generation)
 		return f->snapshot;
 	if (above && !bch_inode_get_at(d->c, above, f->inum, &u) &&
@@ -266,8 +272,10 @@ static bool is_of_dead(struct bch_undelete *d, const struct bch_undelete_file *f
 {
 	if (f->u.bi_flags & BCH_INODE_FLAG_unlinked)
 		return false;
-	return last->deletes ? death && !bch_snapshot_exists(d->c, f->snapshot) :
-			       undelete_is_dead(d, f->snapshot);
+	return last->deletes ?
+		       death &&
+			       !undelete_is_there(d, (struct undelete_view){f->snapshot, last->t}) :
+		       undelete_is_dead(d, f->snapshot);
 }
 
 /*
@@ -277,15 +285,18 @@ static bool is_of_dead(struct bch_undelete *d, const struct bch_undelete_file *f
 static void file_of_dead(struct bch_undelete *d, struct bch_undelete_file *f,
 			 const struct undelete_death *death)
 {
+	bool saw = death && undelete_is_above(d, (struct undelete_view){death->snapshot, death->t},
+					      f->snapshot);
+
 	f->of_dead = true;
 	f->deleted = (struct bch_undelete_time){U64_MAX, U32_MAX};
 	f->deleted_seq = death ? death->t.seq : 0;
+	/* One that did not see it tells nothing. */
 	f->exact =
-		f->source == BCH_UNDELETE_node || (death && d->keys->complete_from <= death->t.seq);
-	if (!death)
-		return;
-	f->unlinked = death->t;
-	if (undelete_is_above(d, (struct undelete_view){death->snapshot, death->t}, f->snapshot))
+		f->source == BCH_UNDELETE_node || (saw && d->keys->complete_from <= death->t.seq);
+	if (death)
+		f->unlinked = death->t;
+	if (saw)
 		f->seen_from = death->snapshot;
 }
 
@@ -295,7 +306,7 @@ static void file_of_dead(struct bch_undelete *d, struct bch_undelete_file *f,
  */
 static bool is_last_version(const struct bch_undelete *d, const struct bch_undelete_file *f)
 {
-	return f->of_dead && f->seen_from &&
+	return f->of_dead && f->exact &&
 	       (f->seen_from == f->snapshot || !undelete_find(d, f->inum, f->seen_from));
 }
 
@@ -489,7 +500,7 @@ static int journal_dirent(struct journal_walk *w, const struct journal_update *j
 		return ret   ?:
 			       dirent_add(w->d, bkey_i_view(j->old),
 					  (struct undelete_key){.t = u.t});
-	if (!bch_snapshot_exists(w->d->c, j->old->k.p.snapshot))
+	if (!undelete_is_there(w->d, (struct undelete_view){j->old->k.p.snapshot, u.t}))
 		u.is_part_of_path = leads_to_dir(w->d, j->old);
 	u.old = undelete_key_copy(w->d, bkey_i_view(j->old));
 	return u.old ? darray_push(&w->old, u) : 0;
@@ -702,9 +713,9 @@ int bch_undelete_init(struct bch_undelete *d)
 	d->keys = kzalloc(sizeof(*d->keys), GFP_KERNEL);
 	if (!d->keys)
 		return -ENOMEM;
-	ret = bch_journal_updates(d->c, &all, journal_inode, d);
+	ret = bch_journal_updates(d->c, &all, journal_snapshot, d) ?: undelete_find_dead(d);
+	ret = ret ?: bch_journal_updates(d->c, &all, journal_inode, d);
 	d->keys->complete_from = all.complete_from;
-	ret = ret ?: undelete_find_dead(d);
 	ret = ret ?: nodes_walk(d, UNDELETE_inodes, node_inode, POS_MIN, SPOS_MAX);
 	ret = ret ?: tree_inodes(d) ?: files_make(d);
 	ret = ret ?: second_pass(d);
@@ -741,6 +752,7 @@ void bch_undelete_exit(struct bch_undelete *d)
 	darray_exit(&d->keys->kept);
 	darray_exit(&d->keys->clock);
 	darray_exit(&d->keys->deaths_by_id);
+	darray_exit(&d->keys->removals);
 	kfree(d->keys);
 	d->keys = NULL;
 }

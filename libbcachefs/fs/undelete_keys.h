@@ -74,6 +74,7 @@ struct undelete_keys {
 	u32 reflink_size_max;
 	DARRAY(struct undelete_death) deaths; /* by time */
 	DARRAY(struct undelete_death) deaths_by_id;
+	DARRAY(struct undelete_death) removals; /* of the snapshot's key; by snapshot, then time */
 	DARRAY(u32) dead;			/* snapshots that still have keys; ascending */
 	DARRAY(struct undelete_orphan) orphans; /* by snapshot, then time */
 	DARRAY(struct undelete_subvol) subvols; /* by root and snapshot */
@@ -146,6 +147,9 @@ const struct undelete_death *undelete_death_of(const struct bch_undelete *d, u32
  */
 bool undelete_is_above(const struct bch_undelete *d, struct undelete_view v, u32 above);
 u32 undelete_live_above(const struct bch_undelete *d, struct undelete_view v);
+
+/* Is the snapshot of @v still there? Later ones may have got its id. */
+bool undelete_is_there(const struct bch_undelete *d, struct undelete_view v);
 
 /* Is what has keys at @snapshot seen by nobody? */
 bool undelete_is_dead(const struct bch_undelete *d, u32 snapshot);

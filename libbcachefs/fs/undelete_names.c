@@ -28,13 +28,15 @@ static bool entry_path(struct bch_undelete *d, const struct bkey_i *k, struct un
 }
 
 /* The path of a directory that is there. */
-static bool live_path(struct bch_undelete *d, u64 inum, u32 snapshot, struct printbuf *out)
+static bool live_path(struct bch_undelete *d, u64 inum, struct undelete_view v,
+		      struct printbuf *out)
 {
+	u32 snapshot = v.snapshot;
 	struct bch_inode_unpacked u;
 	size_t start = out->pos;
 
-	if (undelete_is_dead(d, snapshot) || bch_inode_get_at(d->c, snapshot, inum, &u) ||
-	    u.bi_flags & BCH_INODE_FLAG_unlinked)
+	if (undelete_is_dead(d, snapshot) || !undelete_is_there(d, v) ||
+	    bch_inode_get_at(d->c, snapshot, inum, &u) || u.bi_flags & BCH_INODE_FLAG_unlinked)
 		return false;
 	bch_inode_path_to_text(out, d->c, snapshot, inum);
 	if (out->pos - start == 1)
@@ -126,7 +128,7 @@ static bool dir_path(struct bch_undelete *d, u64 inum, struct undelete_view v, s
 	const struct bch_undelete_file *f;
 	const struct undelete_key *name = NULL;
 
-	if (live_path(d, inum, v.snapshot, out))
+	if (live_path(d, inum, v, out))
 		return true;
 	subvol = undelete_find_subvol(d, inum, v.snapshot);
 	if (subvol) {

@@ -32,6 +32,8 @@ static int journal_snapshot(struct bch_undelete *d, const struct journal_update 
 
 	if (parent && le32_to_cpu(snapshot_of(bkey_i_view(j->new)).parent) != parent)
 		ret = darray_push(&d->keys->orphans, ((struct undelete_orphan){id, parent, t}));
+	if (!ret && j->old->k.type == KEY_TYPE_snapshot && j->new->k.type != KEY_TYPE_snapshot)
+		ret = darray_push(&d->keys->removals, ((struct undelete_death){id, t}));
 	if (ret || !snapshot_is_live(bkey_i_view(j->old)) || snapshot_is_live(bkey_i_view(j->new)))
 		return ret;
 	return darray_push(&d->keys->deaths, ((struct undelete_death){id, t}));
@@ -131,8 +133,17 @@ u32 undelete_live_above(const struct bch_undelete *d, struct undelete_view v)
 {
 	do {
 		v.snapshot = parent_at(d, v);
-	} while (v.snapshot && !bch_snapshot_exists(d->c, v.snapshot));
+	} while (v.snapshot && !undelete_is_there(d, v));
 	return v.snapshot;
+}
+
+bool undelete_is_there(const struct bch_undelete *d, struct undelete_view v)
+{
+	size_t i = darray_seek(d->keys->removals, r, r->snapshot <= v.snapshot);
+	const struct undelete_death *last = i ? &d->keys->removals.data[i - 1] : NULL;
+
+	return bch_snapshot_exists(d->c, v.snapshot) &&
+	       !(last && last->snapshot == v.snapshot && undelete_time_cmp(last->t, v.t) > 0);
 }
 
 int undelete_find_dead(struct bch_undelete *d)
@@ -154,6 +165,8 @@ int undelete_find_dead(struct bch_undelete *d)
 	}
 	bch_iter_exit(&iter);
 	sort(d->keys->dead.data, d->keys->dead.nr, sizeof(u32), cmp_ids, NULL);
+	sort(d->keys->removals.data, d->keys->removals.nr, sizeof(struct undelete_death),
+	     cmp_deaths, NULL);
 	sort(d->keys->orphans.data, d->keys->orphans.nr, sizeof(struct undelete_orphan),
 	     cmp_orphans, NULL);
 	sort(d->keys->subvols.data, d->keys->subvols.nr, sizeof(struct undelete_subvol),
