@@ -369,6 +369,9 @@ static int file_add(struct bch_undelete *d, const struct undelete_key *k,
 		file_of_dead(d, &f, death);
 	if (f.is_version && !is_last_version(d, &f))
 		return 0;
+	/* What snapshots shared: who of them saw it last is not certain. */
+	if (f.of_dead && f.seen_from != f.snapshot && undelete_find(d, f.inum, f.seen_from))
+		f.exact = false;
 	f.view = file_view(d, &f);
 	if (!f.deleted_seq)
 		f.deleted_until = deleted_until(d, &f);
