@@ -541,11 +541,15 @@ static void op_ioctl(fuse_req_t req, fuse_ino_t ino, unsigned cmd, void *arg,
 
 /* ---- The session ---- */
 
+/*
+ * Not FUSE_CAP_EXPORT_SUPPORT: by it the kernel would ask for inodes that it has forgotten, by the
+ * numbers that file handles hold; ours are pointers. Such a handle is stale.
+ */
 static void op_init(void *arg, struct fuse_conn_info *conn)
 {
 	unsigned wanted = FUSE_CAP_ASYNC_READ | FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_READDIRPLUS |
 			  FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_ASYNC_DIO | FUSE_CAP_POSIX_ACL |
-			  FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_EXPORT_SUPPORT | FUSE_CAP_IOCTL_DIR;
+			  FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_IOCTL_DIR;
 
 	conn->want |= conn->capable & wanted;
 	conn->want &= ~(unsigned)FUSE_CAP_AUTO_INVAL_DATA;

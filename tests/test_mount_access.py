@@ -1,5 +1,6 @@
 """A mount under many readers: places in directories, long names, holes, mapped files, all at once from several threads."""
 import ctypes
+import errno
 import hashlib
 import mmap
 import os
@@ -135,6 +136,31 @@ def test_every_name_of_255_bytes_is_found_and_none_near_it(images, mounted, imag
         assert os.path.basename(path) in os.listdir(os.path.dirname(full))
         for other in (full[:-1], full[:-1] + "\x01"):
             assert not os.path.lexists(other) or os.path.relpath(other, point) in expected
+
+
+# ---- File handles ----
+
+class Handle(ctypes.Structure):
+    _fields_ = [("bytes", ctypes.c_uint), ("type", ctypes.c_int), ("content", ctypes.c_ubyte * 128)]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root opens file handles")
+def test_a_handle_of_no_inode_is_stale(bcachefs, images, tmp):
+    """What the kernel does not know any more must not be asked for: the handle's content is anybody's."""
+    image_set = have("basic")[0].values[0]
+    with foreground(bcachefs, images(image_set), tmp) as (point, process):
+        handle, mount_id = Handle(bytes=128), ctypes.c_int()
+        path = os.path.join(point, next(p for p, f in recorded(image_set).items() if f["type"] == "file"))
+        assert not LIBC.name_to_handle_at(-100, os.fsencode(path), ctypes.byref(handle), ctypes.byref(mount_id), 0)
+        for content in (0x4141414141414, 8, 0xffffffffffffffff):
+            for i, byte in enumerate(content.to_bytes(8, "little")):
+                handle.content[i] = byte
+            fd = os.open(point, os.O_RDONLY)
+            assert LIBC.open_by_handle_at(fd, ctypes.byref(handle), os.O_RDONLY) == -1
+            assert ctypes.get_errno() == errno.ESTALE
+            os.close(fd)
+        assert os.listdir(point)
+    assert process.returncode == 0, process.stderr.read()
 
 
 # ---- Holes ----
