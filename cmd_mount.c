@@ -1,7 +1,7 @@
 /*
  * mount: by the kernel's driver where there is one, else through FUSE (spec 09 section 7.1).
  *
- * The devices are all named, or found by the UUID of the first. The passphrase of an encrypted
+ * The devices are all named, or found by UUID or label, or by the UUID of the first. The passphrase of an encrypted
  * filesystem goes to the keyring, where the driver looks for the key.
  */
 #include <linux/blkdev.h>
@@ -72,15 +72,10 @@ struct mount {
 
 /* ---- Devices ---- */
 
-static const char *uuid_operand(const char *arg)
+/* What follows @tag, or NULL. */
+static const char *tag_value(const char *arg, const char *tag)
 {
-	static const char *const prefixes[] = {"UUID=", "OLD_BLKID_UUID="};
-	unsigned i;
-
-	for (i = 0; i < ARRAY_SIZE(prefixes); i++)
-		if (!strncmp(arg, prefixes[i], strlen(prefixes[i])))
-			return arg + strlen(prefixes[i]);
-	return NULL;
+	return strncmp(arg, tag, strlen(tag)) ? NULL : arg + strlen(tag);
 }
 
 static void add_found(struct mount *mt, const u8 user_uuid[16])
@@ -89,16 +84,49 @@ static void add_found(struct mount *mt, const u8 user_uuid[16])
 
 	if (host_find_devices(user_uuid, &found))
 		cli_die(mt->m.cmd, "out of memory");
-	darray_for_each(found.paths, path)
-		cli_paths_add(&mt->m.paths, *path);
+	darray_for_each(found.d, dev)
+		cli_paths_add(&mt->m.paths, dev->path);
 	host_devices_exit(&found);
+}
+
+/* The filesystem with the label, of which there must be one. */
+static void add_labelled(struct mount *mt, const char *arg, const char *label)
+{
+	struct printbuf others = PRINTBUF;
+	struct host_devices found = {};
+	bool several = false;
+
+	if (!*label)
+		cli_usage_error(mt->m.cmd, "'%s' names no label", arg);
+	if (host_find_labelled(label, &found))
+		cli_die(mt->m.cmd, "out of memory");
+	if (!found.d.nr)
+		cli_die(mt->m.cmd, "%s: no device of a filesystem with this label was found", arg);
+	darray_for_each(found.d, dev) {
+		several |= memcmp(dev->user_uuid, found.d.data[0].user_uuid, 16);
+		prt_printf(&others, "%s%s (UUID=", others.pos ? ", " : "", dev->path);
+		prt_uuid(&others, dev->user_uuid);
+		prt_char(&others, ')');
+	}
+	if (several)
+		cli_die(mt->m.cmd,
+			"%s: more than one filesystem has this label: %s; name one by its UUID",
+			arg, printbuf_str(&others));
+	add_found(mt, found.d.data[0].user_uuid);
+	host_devices_exit(&found);
+	printbuf_exit(&others);
 }
 
 static void add_device(struct mount *mt, const char *arg)
 {
-	const char *text = uuid_operand(arg);
+	const char *text = tag_value(arg, "UUID=") ?: tag_value(arg, "OLD_BLKID_UUID=");
+	const char *label = tag_value(arg, "LABEL=");
 	uuid_t uuid;
 
+	if (label) {
+		add_labelled(mt, arg, label);
+		return;
+	}
 	if (!text) {
 		cli_paths_add(&mt->m.paths, arg);
 		return;
@@ -110,8 +138,10 @@ static void add_device(struct mount *mt, const char *arg)
 		cli_die(mt->m.cmd, "%s: no device of a filesystem with this UUID was found", arg);
 }
 
-static int read_superblock(const struct cli_cmd *cmd, const char *path, struct bch_sb_handle *h)
+static int read_superblock(const struct mount *mt, const char *path, struct bch_sb_handle *h)
 {
+	const struct bch_open_args *open = &mt->m.opts.open;
+	const struct cli_cmd *cmd = mt->m.cmd;
 	struct bch_sb_read_args args = {.access = SB_READ};
 	struct printbuf err = PRINTBUF;
 	struct block_device *bdev = bdev_open(path, BLK_OPEN_READ);
@@ -120,7 +150,10 @@ static int read_superblock(const struct cli_cmd *cmd, const char *path, struct b
 	if (ret)
 		cli_error(cmd, "%s: %s", path, bch_err_sentence(ret));
 	else if ((ret = bch_sb_read(h, bdev, &args, &err)))
-		cli_error(cmd, "%s: %s", path, printbuf_str(&err));
+		cli_error(cmd, "%s: %s%s", path, printbuf_str(&err),
+			  mt->m.paths.d.nr == 1 ?
+				  "" :
+				  bch_lost_sb_advice(ret, open->degraded || open->very_degraded));
 	if (!IS_ERR(bdev))
 		bdev_close(bdev);
 	h->bdev = NULL;
@@ -147,7 +180,7 @@ static int check_members(struct mount *mt, const struct bch_sb *sb)
 
 	darray_for_each(mt->m.paths.d, path) {
 		memset(&other, 0, sizeof(other));
-		ret = read_superblock(mt->m.cmd, *path, &other);
+		ret = read_superblock(mt, *path, &other);
 		if (!ret && memcmp(other.sb->uuid, sb->uuid, sizeof(sb->uuid))) {
 			cli_error(mt->m.cmd, "%s: is no member of the filesystem on %s", *path,
 				  mt->m.paths.d.data[0]);
@@ -457,7 +490,7 @@ static int run_mount(const struct cli_cmd *cmd, int argc, char **argv)
 		mt.m.mountpoint = operand;
 	else
 		add_device(&mt, operand);
-	if (!read_superblock(cmd, mt.m.paths.d.data[0], &sb)) {
+	if (!read_superblock(&mt, mt.m.paths.d.data[0], &sb)) {
 		complete(&mt, sb.sb);
 		if (mt.m.mountpoint && !mt.fake)
 			status = do_mount(&mt, sb.sb);
@@ -473,13 +506,13 @@ static int run_mount(const struct cli_cmd *cmd, int argc, char **argv)
 const struct cli_cmd cmd_mount = {
 	.name = "mount",
 	.group = "Mount",
-	.operands = "DEVICE...|UUID=UUID [MOUNTPOINT]",
+	.operands = "DEVICE...|UUID=UUID|LABEL=LABEL [MOUNTPOINT]",
 	.summary = "Mount a filesystem",
 	.details =
 		"By the kernel's driver, or, where the kernel has none, read-only through FUSE, "
 		"which is said. A filesystem of several devices is named by all of them, one by "
-		"one or as DEVICE:DEVICE..., by UUID=, or by one block device, the others being "
-		"searched for.\n\n"
+		"one or as DEVICE:DEVICE..., by UUID= or LABEL=, or by one block device, the others "
+		"being searched for.\n\n"
 		"Without a mount point everything but the mount is done: the passphrase is asked "
 		"for and the key put into the user keyring.",
 	.opts = mount_opts,

@@ -1,4 +1,4 @@
-/* Devices of a filesystem by its UUID (host/discover.h). */
+/* Devices of a filesystem by its UUID or label (host/discover.h). */
 #include <linux/blkdev.h>
 #include <linux/err.h>
 #include <linux/slab.h>
@@ -13,14 +13,14 @@ static int add(struct host_devices *list, const char *path)
 {
 	char *copy = strdup(path);
 
-	return !copy ? -ENOMEM : darray_push(&list->paths, copy);
+	return !copy ? -ENOMEM : darray_push(&list->d, ((struct host_device){.path = copy}));
 }
 
 void host_devices_exit(struct host_devices *found)
 {
-	darray_for_each(found->paths, path)
-		free(*path);
-	darray_exit(&found->paths);
+	darray_for_each(found->d, dev)
+		free(dev->path);
+	darray_exit(&found->d);
 }
 
 /* Block devices that udev takes for a bcachefs. */
@@ -66,43 +66,69 @@ static int from_partitions(struct host_devices *list)
 	return ret;
 }
 
-static bool has_uuid(const char *path, const u8 user_uuid[16])
+/* What is looked for; the other is NULL. */
+struct wanted {
+	const u8 *user_uuid;
+	const char *label;
+};
+
+/* Is it wanted? Then its UUID is set. */
+static bool examine(struct host_device *dev, const struct wanted *wanted)
 {
 	struct bch_sb_read_args args = {.access = SB_READ, .no_version_check = true};
-	struct block_device *bdev = bdev_open(path, BLK_OPEN_READ);
+	struct block_device *bdev = bdev_open(dev->path, BLK_OPEN_READ);
 	struct bch_sb_handle sb = {};
 	struct printbuf err = PRINTBUF;
 	bool found;
 
 	if (IS_ERR(bdev))
 		return false;
-	found = !bch_sb_read(&sb, bdev, &args, &err) && !memcmp(sb.sb->user_uuid, user_uuid, 16);
+	found = !bch_sb_read(&sb, bdev, &args, &err) &&
+		(wanted->label ? strlen(wanted->label) <= sizeof(sb.sb->label) &&
+					 !strncmp((const char *)sb.sb->label, wanted->label,
+						  sizeof(sb.sb->label)) :
+				 !memcmp(sb.sb->user_uuid, wanted->user_uuid, 16));
+	if (found)
+		memcpy(dev->user_uuid, sb.sb->user_uuid, 16);
 	bch_sb_free(&sb);
 	bdev_close(bdev);
 	printbuf_exit(&err);
 	return found;
 }
 
-/* Add to @found what of the candidates has the UUID. */
-static int take(struct host_devices *found, const u8 user_uuid[16],
+/* Move to @found what is wanted of the candidates. */
+static int take(struct host_devices *found, const struct wanted *wanted,
 		int (*candidates)(struct host_devices *list))
 {
 	struct host_devices all = {};
 	int ret = candidates(&all);
 
-	darray_for_each(all.paths, path)
-		if (!ret && has_uuid(*path, user_uuid))
-			ret = add(found, *path);
+	darray_for_each(all.d, dev)
+		if (!ret && examine(dev, wanted)) {
+			ret = darray_push(&found->d, *dev);
+			if (!ret)
+				dev->path = NULL;
+		}
 	host_devices_exit(&all);
+	return ret;
+}
+
+static int find(const struct wanted *wanted, struct host_devices *found)
+{
+	int ret = getenv("BCACHEFS_BLOCK_SCAN") ? 0 : take(found, wanted, from_udev);
+
+	/* udev may not run, or not know of them yet. */
+	if (!ret && !found->d.nr)
+		ret = take(found, wanted, from_partitions);
 	return ret;
 }
 
 int host_find_devices(const u8 user_uuid[16], struct host_devices *found)
 {
-	int ret = getenv("BCACHEFS_BLOCK_SCAN") ? 0 : take(found, user_uuid, from_udev);
+	return find(&(struct wanted){.user_uuid = user_uuid}, found);
+}
 
-	/* udev may not run, or not know of them yet. */
-	if (!ret && !found->paths.nr)
-		ret = take(found, user_uuid, from_partitions);
-	return ret;
+int host_find_labelled(const char *label, struct host_devices *found)
+{
+	return find(&(struct wanted){.label = label}, found);
 }

@@ -38,7 +38,7 @@ uuid() { bcachefs show-super "$1" | sed -n 's/^External UUID: *//p'; }
 
 t format eval '
 try bcachefs format -q /dev/d0
-try bcachefs format -q --replicas=2 /dev/d1 /dev/d2
+try bcachefs format -q -L pair --replicas=2 /dev/d1 /dev/d2
 printf "%s\n" "$passphrase" "$passphrase" | try bcachefs format -q --encrypted /dev/d3
 try bcachefs format -q --replicas=2 /dev/d5 /dev/d6'
 one=$(uuid /dev/d0) two=$(uuid /dev/d1) gone=$(uuid /dev/d5)
@@ -52,6 +52,7 @@ t read_only eval 'try bcachefs mount -r /dev/d0 /mnt; show; touch /mnt/x'
 t operands eval 'try bcachefs mount /dev/d1 /dev/d2 /mnt; echo content >/mnt/file; show'
 t list eval 'try bcachefs mount /dev/d1:/dev/d2 /mnt; show'
 t by_uuid eval 'try bcachefs mount UUID=$two /mnt; show'
+t by_label eval 'try bcachefs mount LABEL=pair /mnt; show'
 t by_old_uuid eval 'try bcachefs mount OLD_BLKID_UUID=$two /mnt; show'
 t completed eval 'try bcachefs mount /dev/d2 /mnt; show'
 t write_protected eval 'blockdev --setro /dev/d0; try bcachefs mount /dev/d0 /mnt; show; blockdev --setrw /dev/d0'

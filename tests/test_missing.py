@@ -74,6 +74,24 @@ def test_refuses_to_mount_with_a_member_missing_unless_told(bcachefs, images, tm
     assert re.search(r"member 0 is missing \((label \S+, )?uuid [0-9a-f-]{36}, last mounted .*\); option 'degraded' ", r.err), r
 
 
+@pytest.mark.parametrize("command", ["fusemount", "mount"])
+def test_a_member_without_superblock_is_to_be_left_out(bcachefs, copies, mounted, tmp, command):
+    """It cannot be used, `degraded` or not: that, and what to do, is said; without it the others are opened."""
+    image_set = SETS["multi3"]
+    paths = copies(image_set)
+    with open(paths[1], "r+b") as f:
+        f.write(bytes(4 << 20))
+        f.seek(-(4 << 20), 2)
+        f.write(bytes(4 << 20))
+    for options, advice in (("ro", "option 'degraded' opens the others, if no data is lost"),
+                            ("ro,degraded", "the others are opened without it")):
+        r = bcachefs.run(command, "-o", options, *paths, tmp, status=1)
+        assert f"sector 7: Not a bcachefs superblock layout; leave this device out: {advice}\n" in r.err, r
+    r = bcachefs.run(command, "-o", "ro", paths[1], tmp, status=1)
+    assert "leave" not in r.err
+    assert not difference(tree(mounted(image_set, without(paths, [1]), "ro,degraded", command=command)), recorded(image_set))
+
+
 @pytest.mark.parametrize("image_set,gone", [p for p in missing(("blk4k", "degraded"), 1)
                                             if p.id.startswith("blk4k") or p.id in LOST])
 def test_refuses_without_the_only_copy_unless_told(bcachefs, images, tmp, image_set, gone):

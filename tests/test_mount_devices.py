@@ -74,6 +74,29 @@ def test_a_uuid_names_all_members(bcachefs, copies, tmp, loops, point, scan):
     assert not difference(tree(point), recorded(image_set))
 
 
+def labelled(bcachefs, folder, name, label):
+    path = os.path.join(folder, name)
+    with open(path, "wb") as f:
+        f.truncate(32 << 20)
+    bcachefs.run("format", "-q", f"--fs_label={label}", path, status=0)
+    return path
+
+
+@pytest.mark.parametrize("scan", [{}, {"BCACHEFS_BLOCK_SCAN": "1"}], ids=["udev", "scan"])
+def test_a_label_names_the_one_filesystem_that_has_it(bcachefs, tmp, loops, point, scan):
+    label = "l" * 32  # the longest
+    one, _, twin = loops([labelled(bcachefs, tmp, *n) for n in (("a", label), ("b", "ll"), ("c", label))])
+    r = bcachefs.run("mount", "-o", "ro", f"LABEL={label}", point, status=1, env=scan)
+    assert r.err == f"bcachefs mount: LABEL={label}: more than one filesystem has this label: " + ", ".join(
+        f"{d} (UUID={uuid(bcachefs, d)})" for d in (one, twin)) + "; name one by its UUID\n"
+    assert subprocess.run(["losetup", "-d", twin]).returncode == 0
+    bcachefs.run("mount", "--fake", f"LABEL={label}", point, status=0, env=scan)
+    for nobody in (label + "l", "l" * 31, "nobody"):
+        r = bcachefs.run("mount", "-o", "ro", f"LABEL={nobody}", point, status=1, env=scan)
+        assert "no device of a filesystem with this label was found" in r.err
+    bcachefs.run("mount", "-o", "ro", "LABEL=", point, status=2)
+
+
 def test_one_member_is_enough_to_find_the_others(bcachefs, copies, tmp, loops, point):
     image_set = SETS["multi3"]
     devices = loops(of_their_own(bcachefs, copies, image_set, tmp))

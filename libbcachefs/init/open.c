@@ -366,6 +366,17 @@ static int fs_start(struct bch_fs *c, const struct bch_open_args *args, struct c
 	return ret;
 }
 
+const char *bch_lost_sb_advice(int err, bool degraded)
+{
+	/* What is too new is too new on all of them. */
+	if (bch_err_class(err) != -EINVAL || err == -BCH_ERR_invalid_sb_version ||
+	    err == -BCH_ERR_invalid_sb_features)
+		return "";
+	return degraded ? "; leave this device out: the others are opened without it" :
+			  "; leave this device out: option 'degraded' opens the others, if no "
+			  "data is lost";
+}
+
 /*
  * Read the superblocks. With salvage, devices without one come last, *@nr_good says where, and
  * those that cannot be opened are left out of *@nr.
@@ -390,6 +401,9 @@ static int candidates_read(struct bch_fs *c, struct candidate *devs, unsigned *n
 		else
 			bch_log(c, "%s", printbuf_str(&why));
 		first = first ?: ret;
+		if (!args->salvage && *nr > 1)
+			prt_str(err,
+				bch_lost_sb_advice(ret, args->degraded || args->very_degraded));
 		if (!args->salvage || ret == -ENOMEM)
 			break;
 		end--;
