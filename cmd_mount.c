@@ -1,8 +1,8 @@
 /*
  * mount: by the kernel's driver where there is one, else through FUSE (spec 09 section 7.1).
  *
- * The devices are all named, or found by UUID or label, or by the UUID of the first. The passphrase of an encrypted
- * filesystem goes to the keyring, where the driver looks for the key.
+ * The devices are all named, or found by UUID or label, or by the UUID of the first. The passphrase
+ * of an encrypted filesystem goes to the keyring, where the driver looks for the key.
  */
 #include <linux/blkdev.h>
 #include <linux/err.h>
@@ -511,8 +511,8 @@ const struct cli_cmd cmd_mount = {
 	.details =
 		"By the kernel's driver, or, where the kernel has none, read-only through FUSE, "
 		"which is said. A filesystem of several devices is named by all of them, one by "
-		"one or as DEVICE:DEVICE..., by UUID= or LABEL=, or by one block device, the others "
-		"being searched for.\n\n"
+		"one or as DEVICE:DEVICE..., by UUID= or LABEL=, or by one block device, the "
+		"others being searched for.\n\n"
 		"Without a mount point everything but the mount is done: the passphrase is asked "
 		"for and the key put into the user keyring.",
 	.opts = mount_opts,

@@ -57,8 +57,8 @@ int bch_fs_open(struct bch_fs **c, char *const *paths, unsigned nr,
 		const struct bch_open_args *args, struct printbuf *err);
 void bch_fs_close(struct bch_fs *c);
 /*
- * What to do when the superblock of one device of several gave @err: to append to its message, or "".
- * @degraded: it is allowed that members are missing.
+ * What to do when the superblock of one device of several gave @err: to append to its message, or
+ * "". @degraded: it is allowed that members are missing.
  */
 const char *bch_lost_sb_advice(int err, bool degraded);
 
