@@ -31,10 +31,8 @@ struct file_xattr { /* struct fsxattr of linux/fs.h */
 static const struct {
 	u32 inode, flag, xflag;
 } flags[] = {
-	{BCH_INODE_FLAG_sync, 0x8, 0x20},
-	{BCH_INODE_FLAG_immutable, 0x10, 0x8},
-	{BCH_INODE_FLAG_append, 0x20, 0x10},
-	{BCH_INODE_FLAG_nodump, 0x40, 0x80},
+	{BCH_INODE_FLAG_sync, 0x8, 0x20},     {BCH_INODE_FLAG_immutable, 0x10, 0x8},
+	{BCH_INODE_FLAG_append, 0x20, 0x10},  {BCH_INODE_FLAG_nodump, 0x40, 0x80},
 	{BCH_INODE_FLAG_noatime, 0x80, 0x40},
 };
 

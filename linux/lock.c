@@ -42,8 +42,8 @@ void spin_lock_slow(spinlock_t *lock)
 		cpu_relax();
 	}
 	/*
-	 * Whoever has slept takes it as 2: there may be more that sleep. Not for long, and with other
-	 * spinlocks held: will_sleep is not called.
+	 * Whoever has slept takes it as 2: there may be more that sleep. It is not for long, and
+	 * other spinlocks may be held: will_sleep is not called.
 	 */
 	while (xchg_acquire(&lock->state, 2))
 		futex_sleep(&lock->state, 2, -1);

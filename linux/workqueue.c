@@ -15,8 +15,8 @@
 struct worker {
 	struct workqueue_struct *wq;
 	struct task_struct *task;
-	struct list_head idle;	  /* empty: works or is about to */
-	bool running;		  /* counts in nr_running: not idle and, as far as known, not asleep */
+	struct list_head idle; /* empty: works or is about to */
+	bool running;	       /* counts in nr_running: not idle and, as far as known, not asleep */
 	struct work_struct *work; /* that runs: an address to compare, it may be free already */
 	u64 seq;
 };
@@ -149,7 +149,7 @@ static int worker_main(void *arg)
 
 static int worker_start(struct workqueue_struct *wq)
 {
-	void (*will_sleep)(struct task_struct *t) = current->will_sleep;
+	void (*will_sleep)(struct task_struct * t) = current->will_sleep;
 	struct worker *w;
 	int ret = 0;
 

@@ -81,6 +81,7 @@ struct undelete_keys {
 	DARRAY(struct bch_undelete_file) kept;
 	DARRAY(struct undelete_clock) clock; /* by seq */
 	struct undelete_made made;	     /* the last one */
+	unsigned path_steps;		     /* for the path that is being made */
 	DARRAY(struct bkey_i *) memory;	     /* of the keys */
 };
 

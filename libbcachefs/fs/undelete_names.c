@@ -8,19 +8,19 @@
 #include "fs/snapshots.h"
 #include "fs/undelete_keys.h"
 
-#define DEPTH_MAX 256
+/* Directories and keys looked at for one path: bounds its depth, cycles, ways to nowhere. */
+#define STEPS_MAX 16384
 
-static bool dir_path(struct bch_undelete *d, u64 inum, struct undelete_view v, struct printbuf *out,
-		     unsigned depth);
+static bool dir_path(struct bch_undelete *d, u64 inum, struct undelete_view v,
+		     struct printbuf *out);
 
 /* The path that entry @k was, as @v saw it. False: not all of it is known. */
 static bool entry_path(struct bch_undelete *d, const struct bkey_i *k, struct undelete_view v,
-		       struct printbuf *out, unsigned depth)
+		       struct printbuf *out)
 {
 	struct bch_dirent_view entry;
 
-	if (depth > DEPTH_MAX || bch_dirent_unpack(d->c, bkey_i_view(k), &entry) ||
-	    !dir_path(d, k->k.p.inode, v, out, depth + 1))
+	if (bch_dirent_unpack(d->c, bkey_i_view(k), &entry) || !dir_path(d, k->k.p.inode, v, out))
 		return false;
 	prt_char(out, '/');
 	prt_bytes(out, entry.name, entry.name_len);
@@ -56,6 +56,8 @@ static const struct undelete_key *noted_entry(struct bch_undelete *d, u64 inum,
 	for_each_undelete_key(d, UNDELETE_dirents, inum, k) {
 		u32 snapshot = k->k->k.p.snapshot;
 
+		if (d->keys->path_steps++ >= STEPS_MAX)
+			break;
 		if (k->source != BCH_UNDELETE_journal || undelete_time_cmp(k->t, v.t) <= 0 ||
 		    !undelete_is_above(d, v, snapshot))
 			continue;
@@ -68,12 +70,12 @@ static const struct undelete_key *noted_entry(struct bch_undelete *d, u64 inum,
 
 /* By the name that @u has in @snapshot. */
 static bool path_in(struct bch_undelete *d, const struct bch_inode_unpacked *u, u32 snapshot,
-		    struct undelete_view v, struct printbuf *out, unsigned depth)
+		    struct undelete_view v, struct printbuf *out)
 {
 	char *name = u->bi_dir && !u->bi_subvol ?
 			     bch_dirent_name_at(d->c, snapshot, u->bi_dir, u->bi_dir_offset) :
 			     NULL;
-	bool ret = name && depth <= DEPTH_MAX && dir_path(d, u->bi_dir, v, out, depth + 1);
+	bool ret = name && dir_path(d, u->bi_dir, v, out);
 
 	if (ret) {
 		prt_char(out, '/');
@@ -85,7 +87,7 @@ static bool path_in(struct bch_undelete *d, const struct bch_inode_unpacked *u, 
 
 /* By the name that it has in any snapshot: @v saw it, too, or had another one. */
 static bool path_anywhere(struct bch_undelete *d, u64 inum, struct undelete_view v,
-			  struct printbuf *out, unsigned depth)
+			  struct printbuf *out)
 {
 	struct bch_inode_unpacked u, found;
 	struct btree_iter iter;
@@ -102,46 +104,46 @@ static bool path_anywhere(struct bch_undelete *d, u64 inum, struct undelete_view
 		found = u;
 	}
 	bch_iter_exit(&iter);
-	return any && path_in(d, &found, found.bi_snapshot, v, out, depth);
+	return any && path_in(d, &found, found.bi_snapshot, v, out);
 }
 
 /* What @v saw, as far as snapshots above it tell: those that went, then those that are there. */
 static bool seen_path(struct bch_undelete *d, u64 inum, struct undelete_view v,
-		      struct printbuf *out, unsigned depth)
+		      struct printbuf *out)
 {
 	const struct undelete_key *entry = noted_entry(d, inum, v);
 	u32 above = undelete_live_above(d, v);
 	struct bch_inode_unpacked u;
 
 	if (entry)
-		return entry_path(d, entry->k, v, out, depth);
-	return above && !bch_inode_get_at(d->c, above, inum, &u) &&
-	       path_in(d, &u, above, v, out, depth);
+		return entry_path(d, entry->k, v, out);
+	return above && !bch_inode_get_at(d->c, above, inum, &u) && path_in(d, &u, above, v, out);
 }
 
 /* Directory @inum as it was when an entry of it went. False: not known. */
-static bool dir_path(struct bch_undelete *d, u64 inum, struct undelete_view v, struct printbuf *out,
-		     unsigned depth)
+static bool dir_path(struct bch_undelete *d, u64 inum, struct undelete_view v, struct printbuf *out)
 {
 	const struct bch_undelete_time end = {U64_MAX, U32_MAX};
 	const struct undelete_subvol *subvol;
 	const struct bch_undelete_file *f;
 	const struct undelete_key *name = NULL;
 
+	if (d->keys->path_steps++ >= STEPS_MAX)
+		return false;
 	if (live_path(d, inum, v, out))
 		return true;
 	subvol = undelete_find_subvol(d, inum, v.snapshot);
 	if (subvol) {
 		name = undelete_last_key(d, UNDELETE_subvols, subvol->id, end);
 		v = name ? (struct undelete_view){name->k->k.p.snapshot, name->t} : v;
-		return name && entry_path(d, name->k, v, out, depth);
+		return name && entry_path(d, name->k, v, out);
 	}
-	if (seen_path(d, inum, v, out, depth))
+	if (seen_path(d, inum, v, out))
 		return true;
 	f = undelete_find(d, inum, v.snapshot) ?: undelete_find(d, inum, 0);
 	if (f)
 		name = undelete_last_key(d, UNDELETE_dirents, inum, f->deleted);
-	return name ? entry_path(d, name->k, v, out, depth) : path_anywhere(d, inum, v, out, depth);
+	return name ? entry_path(d, name->k, v, out) : path_anywhere(d, inum, v, out);
 }
 
 /* The whole path, or "?/NAME". */
@@ -150,7 +152,8 @@ static void name_to_text(struct bch_undelete *d, const struct bkey_i *k, struct 
 {
 	struct bch_dirent_view entry;
 
-	if (entry_path(d, k, v, out, 0) || bch_dirent_unpack(d->c, bkey_i_view(k), &entry))
+	d->keys->path_steps = 0;
+	if (entry_path(d, k, v, out) || bch_dirent_unpack(d->c, bkey_i_view(k), &entry))
 		return;
 	printbuf_reset(out);
 	prt_str(out, "?/");
@@ -179,13 +182,14 @@ static u64 guess(struct bch_undelete *d, const struct bch_undelete_file *f, stru
 	const struct undelete_key *name =
 		undelete_last_key(d, UNDELETE_dirents, f->inum, f->deleted);
 
-	if (seen_path(d, f->inum, v, out, 0))
+	d->keys->path_steps = 0;
+	if (seen_path(d, f->inum, v, out))
 		return f->deleted_seq;
 	printbuf_reset(out);
 	if (name)
 		name_to_text(d, name->k, view_of(f, name), out);
 	else
-		path_anywhere(d, f->inum, v, out, 0);
+		path_anywhere(d, f->inum, v, out);
 	if (!out->pos)
 		prt_printf(out, "?/#%llu", f->inum);
 	return f->deleted_seq;
