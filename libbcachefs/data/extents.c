@@ -133,13 +133,14 @@ static bool is_btree_ptr(unsigned type)
 	return type == KEY_TYPE_btree_ptr || type == KEY_TYPE_btree_ptr_v2;
 }
 
+/* Told of the first of them, before what else is wrong further on, as 1.13 does. */
 static bool has_dup_dev(struct entries_check *s, const u64 *entry)
 {
 	struct extent_entries e = s->all;
 	const u64 *other;
 
-	while ((other = extent_entry_next(&e, bch_extent_sizes(s->c))) && other != entry)
-		if (extent_entry_type(*other) == EXTENT_ENTRY_ptr &&
+	while ((other = extent_entry_next(&e, bch_extent_sizes(s->c))))
+		if (other != entry && extent_entry_type(*other) == EXTENT_ENTRY_ptr &&
 		    EXTENT_PTR_DEV(*other) == EXTENT_PTR_DEV(*entry))
 			return true;
 	return false;

@@ -170,6 +170,8 @@ TEST(pointer_lists)
 		 .text = "invalid extent entry type (got 2, max 6)"},
 		{EXTENT, VAL(PTR(0, 9, 0), PTR(0, 10, 0)), .id = E(ptr_to_duplicate_device),
 		 .text = "multiple pointers to same device (0)"},
+		{EXTENT, VAL(PTR(0, 9, 0), STRIPE, STRIPE, PTR(0, 10, 0)),
+		 .id = E(ptr_to_duplicate_device), .text = "multiple pointers to same device (0)"},
 		{EXTENT, VAL(PTR(9, 0, 1), PTR(9, 0, 2)), .id = E(ptr_to_duplicate_device),
 		 .text = "multiple pointers to same device (9)"},
 		{EXTENT, VAL(PTR(0, 100, 0)), .id = E(ptr_after_last_bucket),
