@@ -1,6 +1,7 @@
 """Changing keys in btree nodes, with checksums that fit: states that no kernel at hand writes."""
 import struct
 
+import superblock
 from wreck import crc32c
 
 NODE_HEAD, ENTRY_HEAD, BSET = 136, 16, 24  # bytes before the bset in a node, in an entry; of a bset
@@ -69,3 +70,91 @@ def put_out_of_use(change):
         cookie, journal_seq = struct.unpack_from("<QQ", data, head)
         struct.pack_into("<QQ", data, head, cookie ^ 1, max(journal_seq - 1, 1))
     return both
+
+
+CLEAN, JOURNAL_V2, BTREE_ROOT, MIB = 6, 9, 1, 1 << 20
+BTREE_PTR_V2 = 18
+POS_MIN, SPOS_MAX = (0, 0, 0), (2**64 - 1, 2**64 - 1, 2**32 - 1)
+
+
+def bpos(pos):
+    return struct.pack("<IQQ", pos[2], pos[1], pos[0])
+
+
+def key(kind, pos, val=b"", size=0, version=0):
+    """An unpacked key; @val bytes or words."""
+    if not isinstance(val, bytes):
+        val = struct.pack(f"<{len(val)}Q", *val)
+    val += bytes(-len(val) % 8)
+    return struct.pack("<BBBBQII", 5 + len(val) // 8, 1, kind, 0, version, 0, size) + bpos(pos) + val
+
+
+def key_pos(k):
+    return struct.unpack_from("<IQQ", k, 20)[::-1]
+
+
+class Roots:
+    """Gives a filesystem that was formatted and not used yet other roots, with keys that were made up.
+
+    The nodes lie in free buckets of the first member; the journal is emptied, so that only the section
+    `clean` tells the roots. Nodes and superblocks have checksums of type crc32c.
+    """
+
+    def __init__(self, paths, like):
+        """@like: (member, offset in bytes) of a node whose head is a model for the others."""
+        self.paths = paths
+        self.images = [bytearray(open(p, "rb").read()) for p in paths]
+        self.sb = self.images[0][4096:4096 + MIB]
+        self.bucket = superblock.bucket_bytes(self.sb)
+        self.head = bytes(self.images[like[0]][like[1]:like[1] + NODE_HEAD + BSET])
+        self.free = len(self.images[0]) // self.bucket - 40
+        at, size = next((a, s) for kind, a, s in superblock.sections(self.sb) if kind == CLEAN)
+        self.records, end = [], at + size
+        at += 24
+        while at < end:
+            size = 8 + 8 * struct.unpack_from("<H", self.sb, at)[0]
+            if self.sb[at + 4]:
+                self.records.append(bytes(self.sb[at:at + size]))
+            at += size
+
+    def put(self, btree, keys):
+        """Make a leaf with these keys the root of a btree."""
+        data = b"".join(sorted(keys, key=key_pos))
+        head = bytearray(self.head)
+        flags = struct.unpack_from("<Q", head, 24)[0] & ~0xff & ~(0xffff << 9)
+        struct.pack_into("<Q", head, 24, flags | btree & 15 | btree >> 4 << 9)
+        head[32:72] = bpos(POS_MIN) + bpos(SPOS_MAX)
+        head[NODE_HEAD:NODE_HEAD + 16] = struct.pack("<QQ", self.free << 8 | btree, 1)
+        struct.pack_into("<H", head, NODE_HEAD + 22, len(data) // 8)
+        node = bytes(head) + data
+        node = struct.pack("<QQ", crc32c(node[16:]), 0) + node[16:]
+        at, written = self.free * self.bucket, -(-len(node) // 4096) * 8
+        assert written * 512 <= self.bucket
+        self.images[0][at:at + len(node)] = node
+        self.free += 1
+        ptr = key(BTREE_PTR_V2, SPOS_MAX, bytes(8) + bytes(head[NODE_HEAD:NODE_HEAD + 8]) +
+                  struct.pack("<HH", written, 0) + bpos(POS_MIN) + struct.pack("<Q", 1 | at // 512 << 4))
+        self.records = [r for r in self.records if r[4] != BTREE_ROOT or r[2] != btree]
+        self.records.append(struct.pack("<HBBBxxx", len(ptr) // 8, btree, 0, BTREE_ROOT) + ptr)
+
+    def write(self):
+        body = b"".join(sorted(self.records, key=lambda r: (r[4] == BTREE_ROOT, r[2])))
+        for member, (path, image) in enumerate(zip(self.paths, self.images)):
+            for sector in superblock.offsets(image[4096:8192]):
+                start = sector * 512
+                sb = image[start:start + superblock.words(image[start:start + 4096])]
+                at, size = next((a, s) for kind, a, s in superblock.sections(sb) if kind == CLEAN)
+                assert 24 + len(body) <= size
+                sb[at + 24:at + size] = body + bytes(size - 24 - len(body))
+                sb[:16] = struct.pack("<QQ", crc32c(sb[16:]), 0)
+                image[start:start + len(sb)] = sb
+            self._empty_journal(image, member)
+            with open(path, "wb") as f:
+                f.write(image)
+
+    def _empty_journal(self, image, member):
+        bucket = superblock.bucket_bytes(self.sb, member)
+        for kind, at, size in superblock.sections(image[4096:4096 + MIB]):
+            for pair in range(at + 8, at + size, 16) if kind == JOURNAL_V2 else ():
+                start, nr = struct.unpack_from("<QQ", image, 4096 + pair)
+                image[start * bucket:(start + nr) * bucket] = bytes(nr * bucket)
