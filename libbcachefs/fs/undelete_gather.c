@@ -369,8 +369,12 @@ static int file_add(struct bch_undelete *d, const struct undelete_key *k,
 		file_of_dead(d, &f, death);
 	if (f.is_version && !is_last_version(d, &f))
 		return 0;
-	/* What snapshots shared: who of them saw it last is not certain. */
-	if (f.of_dead && f.seen_from != f.snapshot && undelete_find(d, f.inum, f.seen_from))
+	/*
+	 * What snapshots shared: who of them saw it last is not certain. Where ids were given again,
+	 * neither is whose it was.
+	 */
+	if (f.of_dead && f.seen_from != f.snapshot &&
+	    (d->keys->ids_given_again || undelete_find(d, f.inum, f.seen_from)))
 		f.exact = false;
 	f.view = file_view(d, &f);
 	if (!f.deleted_seq)
@@ -752,6 +756,7 @@ void bch_undelete_exit(struct bch_undelete *d)
 	darray_exit(&d->keys->dead);
 	darray_exit(&d->keys->orphans);
 	darray_exit(&d->keys->subvols);
+	darray_exit(&d->keys->gone_subvols);
 	darray_exit(&d->keys->kept);
 	darray_exit(&d->keys->clock);
 	darray_exit(&d->keys->deaths_by_id);

@@ -140,13 +140,38 @@ bool undelete_is_dead(const struct bch_undelete *d, u32 snapshot)
 }
 
 const struct undelete_subvol *undelete_find_subvol(const struct bch_undelete *d, u64 inum,
-						   u32 snapshot)
+						   struct undelete_view v)
 {
-	size_t i = darray_seek(d->keys->subvols, s,
-			       s->root < inum || (s->root == inum && s->snapshot < snapshot));
-	const struct undelete_subvol *subvols = d->keys->subvols.data;
+	const struct undelete_keys *keys = d->keys;
+	size_t i = darray_seek(keys->subvols, s,
+			       s->root < inum || (s->root == inum && (s->snapshot < v.snapshot ||
+								      (s->snapshot == v.snapshot &&
+								       s->t.seq < v.t.seq))));
+	const struct undelete_subvol *s = &keys->subvols.data[i], *only = NULL;
 
-	if (i < d->keys->subvols.nr && subvols[i].root == inum)
-		return &subvols[i];
-	return i && subvols[i - 1].root == inum ? &subvols[i - 1] : NULL;
+	if (i < keys->subvols.nr && s->root == inum && s->snapshot == v.snapshot)
+		return s;
+	for (i = darray_seek(keys->subvols, o, o->root < inum);
+	     i < keys->subvols.nr && keys->subvols.data[i].root == inum; i++) {
+		s = &keys->subvols.data[i];
+		if (only && only->id != s->id)
+			return NULL;
+		only = s;
+	}
+	return only;
+}
+
+struct bch_undelete_time undelete_subvol_end(const struct bch_undelete *d,
+					     const struct undelete_subvol *s)
+{
+	const struct undelete_keys *keys = d->keys;
+	size_t i = darray_seek(keys->gone_subvols, g,
+			       g->snapshot < s->id ||
+				       (g->snapshot == s->id && undelete_time_cmp(g->t, s->t) < 0));
+
+	if (s->went)
+		return s->t;
+	return i < keys->gone_subvols.nr && keys->gone_subvols.data[i].snapshot == s->id ?
+		       keys->gone_subvols.data[i].t :
+		       (struct bch_undelete_time){U64_MAX, U32_MAX};
 }

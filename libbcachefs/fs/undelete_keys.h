@@ -60,10 +60,12 @@ struct undelete_made {
 	u32 trans;
 };
 
-/* A subvolume that is gone. */
+/* What snapshot a subvolume had until @t, when it went or got another one. */
 struct undelete_subvol {
 	u64 root; /* inode */
 	u32 snapshot, id;
+	struct bch_undelete_time t;
+	bool went;
 };
 
 struct undelete_keys {
@@ -77,7 +79,9 @@ struct undelete_keys {
 	DARRAY(struct undelete_death) removals; /* of the snapshot's key; by snapshot, then time */
 	DARRAY(u32) dead;			/* snapshots that still have keys; ascending */
 	DARRAY(struct undelete_orphan) orphans; /* by snapshot, then time */
-	DARRAY(struct undelete_subvol) subvols; /* by root and snapshot */
+	DARRAY(struct undelete_subvol) subvols; /* by root, snapshot, time */
+	DARRAY(struct undelete_death) gone_subvols; /* that the journal saw go: by id, time */
+	bool ids_given_again; /* of subvolumes or snapshots, since they went */
 	DARRAY(struct bch_undelete_file) kept;
 	DARRAY(struct undelete_clock) clock; /* by seq */
 	struct undelete_made made;	     /* the last one */
@@ -156,11 +160,14 @@ bool undelete_is_there(const struct bch_undelete *d, struct undelete_view v);
 bool undelete_is_dead(const struct bch_undelete *d, u32 snapshot);
 
 /*
- * The subvolume that had inode @inum as its root and saw @snapshot, or if there was none such
- * another one with that root; NULL: there was none.
+ * The subvolume with inode @inum as its root that had @v.snapshot at @v.t; where that is not known,
+ * the only one that ever had this root; or NULL.
  */
 const struct undelete_subvol *undelete_find_subvol(const struct bch_undelete *d, u64 inum,
-						   u32 snapshot);
+						   struct undelete_view v);
+/* When it went, at the latest; U64_MAX: it is there, or waits to be deleted. */
+struct bch_undelete_time undelete_subvol_end(const struct bch_undelete *d,
+					     const struct undelete_subvol *s);
 
 /* Index of the first file with this inum, or the place for it. */
 size_t undelete_files_seek(const struct bch_undelete *d, u64 inum);

@@ -120,10 +120,52 @@ static bool seen_path(struct bch_undelete *d, u64 inum, struct undelete_view v,
 	return above && !bch_inode_get_at(d->c, above, inum, &u) && path_in(d, &u, above, v, out);
 }
 
+/* The name that a subvolume had at @t; NULL: the one that it has, or it is not known. */
+static const struct undelete_key *
+subvol_name(struct bch_undelete *d, const struct undelete_subvol *s, struct bch_undelete_time t)
+{
+	const struct bch_undelete_time end = undelete_subvol_end(d, s);
+	const struct undelete_key *next = NULL;
+	struct bch_subvol live;
+
+	/* What it was called until the first change of it after @t. */
+	for_each_undelete_key(d, UNDELETE_subvols, s->id, k) {
+		if (d->keys->path_steps++ >= STEPS_MAX)
+			break;
+		if (k->source == BCH_UNDELETE_journal && undelete_time_cmp(k->t, t) > 0 &&
+		    undelete_time_cmp(k->t, end) <= 0 &&
+		    (!next || undelete_time_cmp(k->t, next->t) < 0))
+			next = k;
+	}
+	if (next)
+		return next;
+	if (end.seq == U64_MAX && !bch_subvol_get(d->c, s->id, &live) && !live.unlinked)
+		return NULL;
+	/* It lost its name before it went. */
+	return undelete_last_key(d, UNDELETE_subvols, s->id, end);
+}
+
+static bool subvol_path(struct bch_undelete *d, const struct undelete_subvol *s,
+			struct bch_undelete_time t, struct printbuf *out)
+{
+	const struct undelete_key *name = subvol_name(d, s, t);
+	struct undelete_view v = {.t = {U64_MAX, U32_MAX}};
+	struct bch_subvol live;
+
+	if (name) {
+		v = (struct undelete_view){name->k->k.p.snapshot, name->t};
+		return entry_path(d, name->k, v, out);
+	}
+	if (undelete_subvol_end(d, s).seq != U64_MAX || bch_subvol_get(d->c, s->id, &live) ||
+	    live.unlinked || live.root_inum != s->root)
+		return false;
+	v.snapshot = live.snapshot;
+	return live_path(d, s->root, v, out);
+}
+
 /* Directory @inum as it was when an entry of it went. False: not known. */
 static bool dir_path(struct bch_undelete *d, u64 inum, struct undelete_view v, struct printbuf *out)
 {
-	const struct bch_undelete_time end = {U64_MAX, U32_MAX};
 	const struct undelete_subvol *subvol;
 	const struct bch_undelete_file *f;
 	const struct undelete_key *name = NULL;
@@ -132,12 +174,9 @@ static bool dir_path(struct bch_undelete *d, u64 inum, struct undelete_view v, s
 		return false;
 	if (live_path(d, inum, v, out))
 		return true;
-	subvol = undelete_find_subvol(d, inum, v.snapshot);
-	if (subvol) {
-		name = undelete_last_key(d, UNDELETE_subvols, subvol->id, end);
-		v = name ? (struct undelete_view){name->k->k.p.snapshot, name->t} : v;
-		return name && entry_path(d, name->k, v, out);
-	}
+	subvol = undelete_find_subvol(d, inum, v);
+	if (subvol)
+		return subvol_path(d, subvol, v.t, out);
 	if (seen_path(d, inum, v, out))
 		return true;
 	f = undelete_find(d, inum, v.snapshot) ?: undelete_find(d, inum, 0);

@@ -39,18 +39,33 @@ static int journal_snapshot(struct bch_undelete *d, const struct journal_update 
 	return darray_push(&d->keys->deaths, ((struct undelete_death){id, t}));
 }
 
-static int journal_subvol(struct bch_undelete *d, const struct journal_update *j)
+static struct bch_subvolume subvolume_of(const struct bkey_i *k)
 {
 	struct bch_subvolume s = {};
 
-	if (j->old->k.type != KEY_TYPE_subvolume || j->new->k.type == KEY_TYPE_subvolume)
+	if (k->k.type == KEY_TYPE_subvolume)
+		memcpy(&s, k->v, min_t(size_t, sizeof(s), bkey_val_bytes(&k->k)));
+	return s;
+}
+
+static int journal_subvol(struct bch_undelete *d, const struct journal_update *j)
+{
+	struct bch_subvolume s = subvolume_of(j->old), now = subvolume_of(j->new);
+	struct undelete_subvol subvol = {
+		.root = le64_to_cpu(s.inode),
+		.snapshot = le32_to_cpu(s.snapshot),
+		.id = j->old->k.p.offset,
+		.t = {j->seq, j->offset},
+		.went = j->new->k.type != KEY_TYPE_subvolume,
+	};
+	int ret = 0;
+
+	if (j->old->k.type != KEY_TYPE_subvolume || (!subvol.went && s.snapshot == now.snapshot))
 		return 0;
-	memcpy(&s, j->old->v, min_t(size_t, sizeof(s), bkey_val_bytes(&j->old->k)));
-	return darray_push(&d->keys->subvols, ((struct undelete_subvol){
-						      .root = le64_to_cpu(s.inode),
-						      .snapshot = le32_to_cpu(s.snapshot),
-						      .id = j->old->k.p.offset,
-					      }));
+	if (subvol.went)
+		ret = darray_push(&d->keys->gone_subvols,
+				  ((struct undelete_death){subvol.id, subvol.t}));
+	return ret ?: darray_push(&d->keys->subvols, subvol);
 }
 
 static int subvol_dead(struct bch_fs *c, const struct bch_subvol *s, void *arg)
@@ -64,6 +79,8 @@ static int subvol_dead(struct bch_fs *c, const struct bch_subvol *s, void *arg)
 							      .root = s->root_inum,
 							      .snapshot = s->snapshot,
 							      .id = s->id,
+							      .t = {U64_MAX, U32_MAX},
+							      .went = true,
 						      }));
 }
 
@@ -97,7 +114,10 @@ static int cmp_subvols(const void *_l, const void *_r)
 {
 	const struct undelete_subvol *l = _l, *r = _r;
 
-	return l->root != r->root ? u64_cmp(l->root, r->root) : u64_cmp(l->snapshot, r->snapshot);
+	if (l->root != r->root)
+		return u64_cmp(l->root, r->root);
+	return l->snapshot != r->snapshot ? u64_cmp(l->snapshot, r->snapshot) :
+					    undelete_time_cmp(l->t, r->t);
 }
 
 static int cmp_orphans(const void *_l, const void *_r)
@@ -146,6 +166,25 @@ bool undelete_is_there(const struct bch_undelete *d, struct undelete_view v)
 	       !(last && last->snapshot == v.snapshot && undelete_time_cmp(last->t, v.t) > 0);
 }
 
+/* Does the journal know that an id went which something else has had since? */
+static bool ids_were_given_again(const struct bch_undelete *d)
+{
+	const struct undelete_keys *keys = d->keys;
+	struct bch_subvol subvol;
+	size_t i;
+
+	for (i = 0; i < keys->removals.nr; i++)
+		if (bch_snapshot_exists(d->c, keys->removals.data[i].snapshot) ||
+		    (i && keys->removals.data[i - 1].snapshot == keys->removals.data[i].snapshot))
+			return true;
+	for (i = 0; i < keys->gone_subvols.nr; i++)
+		if (bch_subvol_get(d->c, keys->gone_subvols.data[i].snapshot, &subvol) != -ENOENT ||
+		    (i && keys->gone_subvols.data[i - 1].snapshot ==
+				  keys->gone_subvols.data[i].snapshot))
+			return true;
+	return false;
+}
+
 int undelete_find_dead(struct bch_undelete *d)
 {
 	struct btree_iter iter;
@@ -171,6 +210,9 @@ int undelete_find_dead(struct bch_undelete *d)
 	     cmp_orphans, NULL);
 	sort(d->keys->subvols.data, d->keys->subvols.nr, sizeof(struct undelete_subvol),
 	     cmp_subvols, NULL);
+	sort(d->keys->gone_subvols.data, d->keys->gone_subvols.nr, sizeof(struct undelete_death),
+	     cmp_deaths, NULL);
+	d->keys->ids_given_again = ids_were_given_again(d);
 	return ret == -ENOMEM ? ret : deaths_by_id(d);
 }
 
