@@ -19,7 +19,8 @@ struct wanted {
 	struct bch_undelete_file *f;
 	char *path;
 	size_t len;
-	u64 seq; /* when the name went */
+	u64 seq;      /* when the name went */
+	unsigned nth; /* of those with the same path and inode; 0: the first one of the path */
 };
 
 /* The name under which a file came out, for its other names. */
@@ -103,6 +104,33 @@ static int cmp_wanted(const void *_l, const void *_r)
 	return l->seq < r->seq ? 1 : -1;
 }
 
+static int cmp_namesakes(const void *_l, const void *_r)
+{
+	const struct wanted *l = _l, *r = _r;
+
+	if (l->f->inum != r->f->inum)
+		return l->f->inum < r->f->inum ? -1 : 1;
+	return l->seq != r->seq ? (l->seq < r->seq ? 1 : -1) : 0;
+}
+
+/* By path; of one path the one that was deleted last, and then the others by inode. */
+static void sort_wanted(struct run *r)
+{
+	struct wanted *w = r->files.data;
+	size_t end;
+
+	qsort(w, r->files.nr, sizeof(*w), cmp_wanted);
+	for (size_t i = 0; i < r->files.nr; i = end) {
+		for (end = i + 1; end < r->files.nr && !strcmp(w[end].path, w[i].path);)
+			end++;
+		qsort(&w[i + 1], end - i - 1, sizeof(*w), cmp_namesakes);
+		for (size_t j = i + 1; j < end; j++)
+			w[j].nth = j > i + 1 && w[j].f->inum == w[j - 1].f->inum ?
+					   w[j - 1].nth + 1 :
+					   1;
+	}
+}
+
 struct choosing {
 	struct run *r;
 	struct bch_undelete_file *f;
@@ -164,7 +192,7 @@ static int choose(struct run *r)
 	}
 	if (!r->files.nr)
 		return 0;
-	qsort(r->files.data, r->files.nr, sizeof(r->files.data[0]), cmp_wanted);
+	sort_wanted(r);
 	drop_repeated(r);
 	r->first = kvzalloc(u->d.files.nr * sizeof(*r->first), GFP_KERNEL);
 	return r->first ? 0 : -ENOMEM;
@@ -336,14 +364,16 @@ static bool is_fatal(int ret)
 	return ret == -ENOSPC || ret == -EDQUOT || ret == -EROFS || ret == -ENOMEM || ret == -EINTR;
 }
 
-/* @again: the file before has the same path. NULL without memory. */
-static char *name_out(const struct copy *c, char *name, bool again)
+/* Names of files with the same path differ. NULL without memory. */
+static char *name_out(const struct wanted *w, char *name)
 {
 	struct printbuf text = PRINTBUF;
 
-	if (!again)
+	if (!w->nth)
 		return name;
-	prt_printf(&text, "%s.%llu", name, c->obj.f->inum);
+	prt_printf(&text, "%s.%llu", name, w->f->inum);
+	if (w->nth > 1)
+		prt_printf(&text, ".%u", w->nth);
 	kfree(name);
 	return printbuf_failed(&text) ? NULL : printbuf_steal(&text);
 }
@@ -357,7 +387,8 @@ static bool link_out(struct copy *c, struct tree_dir *dir, const char *name,
 	return first->dir && !t->ops->link(t, dir, name, first->dir, first->name, &c->obj.meta);
 }
 
-static int file_write_out(struct run *r, struct copy *c, bool again, struct first_name *first)
+static int file_write_out(struct run *r, struct copy *c, const struct wanted *w,
+			  struct first_name *first)
 {
 	char *name;
 	int ret = dirs_go(r, c->obj.path, c->obj.path_len, &name);
@@ -367,7 +398,7 @@ static int file_write_out(struct run *r, struct copy *c, bool again, struct firs
 		ret = read_data(c);
 		return is_fatal(c->obj.err) ? c->obj.err : ret;
 	}
-	name = name_out(c, name, again);
+	name = name_out(w, name);
 	if (!name)
 		return -ENOMEM;
 	if (!link_out(c, top_of(r), name, first)) {
@@ -384,8 +415,7 @@ static int file_write_out(struct run *r, struct copy *c, bool again, struct firs
 	return ret ?: is_fatal(c->obj.err) ? c->obj.err : 0;
 }
 
-/* @again: the file before has the same path. */
-static int one_file(struct run *r, const struct wanted *w, bool again)
+static int one_file(struct run *r, const struct wanted *w)
 {
 	struct undelete *u = r->u;
 	struct first_name *first = &r->first[w->f - u->d.files.data];
@@ -401,7 +431,7 @@ static int one_file(struct run *r, const struct wanted *w, bool again)
 	int ret = bch_undelete_xattrs(&u->d, w->f, xattr_add, &c.obj.meta.xattrs);
 
 	if (!ret && u->out)
-		ret = file_write_out(r, &c, again, first);
+		ret = file_write_out(r, &c, w, first);
 	else if (!ret && !first->done)
 		ret = read_data(&c);
 	if (!ret) {
@@ -426,11 +456,8 @@ int undelete_run(struct undelete *u)
 
 	if (!ret && u->out)
 		ret = dir_enter(&r, NULL, "");
-	for (size_t i = 0; i < r.files.nr && !ret; i++) {
-		bool again = i && !strcmp(r.files.data[i].path, r.files.data[i - 1].path);
-
-		ret = u->tick && !u->tick(u) ? -EINTR : one_file(&r, &r.files.data[i], again);
-	}
+	for (size_t i = 0; i < r.files.nr && !ret; i++)
+		ret = u->tick && !u->tick(u) ? -EINTR : one_file(&r, &r.files.data[i]);
 	if (u->out) {
 		err = dirs_leave(&r, 0);
 		ret = ret ?: err ?: u->out->ops->finish(u->out);

@@ -2,7 +2,9 @@
 kernel does with them:
 
     undelete_files.py write|delete|snapshot|later|random|many|snapshots|crowd TOP [small]
+    undelete_files.py nested TOP SEED
 """
+import collections
 import hashlib
 import os
 import random
@@ -14,6 +16,7 @@ import time
 SMALL = 32000  # bytes: files of small images
 LATER = 16     # MiB written after the deletion
 RANDOM_OPS = 400
+NESTED_STEPS = 200
 
 
 def noise(name, size):
@@ -229,6 +232,95 @@ def guest_random(top, small):
     Model(top).run()
 
 
+class Nested:
+    """Subvolumes, snapshots of them and of those, that come and go; with @top also done there."""
+    NAMES = ["a", "b", "c", "d1/a", "d1/b", "d1/d2/x", "d3/y", "d3/z"]
+    WHAT = ["write"] * 7 + ["over"] * 5 + ["truncate"] * 2 + ["delete"] * 3 + ["rename"] * 2 + ["snapshot", "drop", "sync"]
+
+    def __init__(self, seed, top=None):
+        self.rng, self.top = random.Random(seed), top
+        self.subvols = {}  # name: {name of a file: content}
+        self.gone = collections.defaultdict(list)  # path: contents that went there
+
+    def real(self, change):
+        if self.top:
+            change()
+
+    def subvolume(self, *args):
+        self.real(lambda: subprocess.run(["bcachefs", "subvolume", *args], check=True))
+
+    def put(self, path, change):
+        """Also to the device."""
+        def really():
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(os.open(path, os.O_RDWR | os.O_CREAT), "r+b") as f:
+                change(f)
+                f.flush()
+                os.fsync(f.fileno())
+        self.real(really)
+
+    def lose(self, subvol, name):
+        self.gone[f"{subvol}/{name}"].append(self.subvols[subvol].pop(name))
+
+    def step(self, i):
+        what, subvol = self.rng.choice(self.WHAT), self.rng.choice(sorted(self.subvols))
+        name, other = self.rng.choice(self.NAMES), self.rng.choice(self.NAMES)
+        size, offset = self.rng.randrange(1, 30000), self.rng.randrange(8) * 4096
+        there, path = self.subvols[subvol], f"{self.top}/{subvol}/{name}"
+        data = noise(f"step{i}", size)
+        if what == "write":
+            there[name] = data
+            self.put(path, lambda f: (f.write(data), f.truncate()))
+        elif what == "over" and name in there:
+            old = there[name].ljust(offset, b"\0")
+            there[name] = old[:offset] + data + old[offset + size:]
+            self.put(path, lambda f: (f.seek(offset), f.write(data)))
+        elif what == "truncate" and name in there:
+            there[name] = there[name][:size].ljust(size, b"\0")
+            self.put(path, lambda f: f.truncate(size))
+        elif what == "delete" and name in there:
+            self.lose(subvol, name)
+            self.real(lambda: (os.sync(), os.unlink(path)))
+        elif what == "rename" and name in there and other != name:
+            if other in there:
+                self.lose(subvol, other)
+            there[other] = there.pop(name)
+            new = f"{self.top}/{subvol}/{other}"
+            self.real(lambda: (os.sync(), os.makedirs(os.path.dirname(new), exist_ok=True), os.rename(path, new)))
+        elif what == "snapshot" and len(self.subvols) < 6:
+            self.subvols[f"s{i}"] = dict(there)
+            self.real(os.sync)
+            self.subvolume("snapshot", f"{self.top}/{subvol}", f"{self.top}/s{i}")
+        elif what == "drop" and len(self.subvols) > 2:
+            for lost in list(there):
+                self.lose(subvol, lost)
+            del self.subvols[subvol]
+            self.real(os.sync)
+            self.subvolume("delete", f"{self.top}/{subvol}")
+            self.real(lambda: (os.sync(), time.sleep(0.3)))  # what it had is deleted behind its back
+        elif what == "sync":
+            self.real(os.sync)
+
+    def run(self, steps=NESTED_STEPS):
+        self.subvols["s"] = {}
+        self.subvolume("create", f"{self.top}/s")
+        for self.done in range(steps):
+            self.step(self.done)
+        self.real(os.sync)
+        return self
+
+
+def guest_nested(top, small):
+    """Some seeds end early: Linux 6.12 finds dirents of deleted snapshots without inodes, and goes read-only."""
+    seed = int(sys.argv[3])
+    nested = Nested(seed, top)
+    try:
+        nested.run()
+    except (OSError, subprocess.CalledProcessError) as e:
+        print(f"seed {seed}: {e}")
+    print(f"seed {seed} came to step {nested.done}")
+
+
 # ---- Many files of all kinds, deleted in all ways ----
 
 MANY = 200
@@ -339,6 +431,7 @@ VERSIONS = {
     "w/dir/sub/new": noise("new", 5000),
     "w/gone/early": noise("early", 3000),
 }
+SHARED = "w/old"  # the snapshot had no key of its own for it: who saw it last is not certain
 # Directories that only the snapshot still had when they went.
 GONE = {"v/gone/early": noise("early", 3000), "v/gone/late": noise("late", 6000), "v/gone/deep/late": noise("late", 700)}
 OWN_XATTR = ("w/dir/both", "user.note", b"own")
@@ -423,4 +516,5 @@ def guest_crowd(top, small):
 
 if __name__ == "__main__":
     {"write": guest_write, "delete": guest_delete, "snapshot": guest_snapshot, "later": guest_later,
-     "random": guest_random, "many": guest_many, "crowd": guest_crowd, "snapshots": guest_snapshots}[sys.argv[1]](sys.argv[2], "small" in sys.argv)
+     "random": guest_random, "many": guest_many, "crowd": guest_crowd, "snapshots": guest_snapshots,
+     "nested": guest_nested}[sys.argv[1]](sys.argv[2], "small" in sys.argv)

@@ -127,17 +127,42 @@ static int cmp_hidings(const void *_l, const void *_r)
 					u64_cmp(l->snapshot, r->snapshot);
 }
 
-static int find_hidings(const struct choice *choice, struct hidings *out)
+static int hiding_add(const struct bkey *k, struct hidings *out)
+{
+	return k->type == KEY_TYPE_whiteout ?
+		       darray_push(&out->d, ((struct hiding){k->p.offset, k->p.snapshot})) :
+		       0;
+}
+
+/* Those that are there, in what @f is viewed from. */
+static int live_hidings(struct bch_undelete *d, const struct bch_undelete_file *f,
+			struct hidings *out)
+{
+	const struct undelete_view v = {f->view, {U64_MAX, U32_MAX}};
+	struct btree_iter iter;
+	struct bkey_view k;
+	int ret;
+
+	bch_iter_init(&iter, d->c, BTREE_ID_extents, POS(f->inum, 0), BTREE_ITER_all_snapshots);
+	while (!(ret = bch_iter_peek_readable(&iter, &k, &d->nr_unreadable)) && k.k &&
+	       k.k->p.inode == f->inum) {
+		if (undelete_is_above(d, v, k.k->p.snapshot) && hiding_add(k.k, out)) {
+			ret = -ENOMEM;
+			break;
+		}
+		bch_iter_advance(&iter);
+	}
+	bch_iter_exit(&iter);
+	return ret == -ENOMEM ? ret : 0;
+}
+
+/* And those that the journal noted; then sorts. */
+static int noted_hidings(const struct choice *choice, struct hidings *out)
 {
 	int ret = 0;
 
-	darray_for_each(choice->d, k) {
-		const struct bkey *key = &(*k)->k->k;
-
-		if (key->type == KEY_TYPE_whiteout && !ret)
-			ret = darray_push(&out->d,
-					  ((struct hiding){key->p.offset, key->p.snapshot}));
-	}
+	darray_for_each(choice->d, k)
+		ret = ret ?: hiding_add(&(*k)->k->k, out);
 	sort(out->d.data, out->d.nr, sizeof(out->d.data[0]), cmp_hidings, NULL);
 	return ret;
 }
@@ -157,7 +182,7 @@ struct map_keys {
 
 /* What was not deleted: a snapshot has it, or the deletion did not come to its end. */
 static int view_keys(struct bch_undelete *d, const struct bch_undelete_file *f, unsigned btree,
-		     const struct hidings *hidings, struct map_keys *keys)
+		     struct map_keys *keys)
 {
 	struct btree_iter iter;
 	struct bkey_view k;
@@ -166,8 +191,7 @@ static int view_keys(struct bch_undelete *d, const struct bch_undelete_file *f, 
 	bch_iter_init(&iter, d->c, btree, SPOS(f->inum, 0, f->view), 0);
 	while (!(ret = bch_iter_peek_readable(&iter, &k, &d->nr_unreadable)) && k.k &&
 	       k.k->p.inode == f->inum) {
-		const struct bkey_i *copy =
-			is_hidden(hidings, k.k) ? NULL : undelete_key_copy(d, k);
+		const struct bkey_i *copy = undelete_key_copy(d, k);
 
 		ret = copy ? darray_push(&keys->d, copy) : 0;
 		if (ret)
@@ -178,26 +202,71 @@ static int view_keys(struct bch_undelete *d, const struct bch_undelete_file *f, 
 	return ret == -ENOMEM ? ret : 0;
 }
 
+/* Of the nearest snapshot first; of that what was noted, what is there, what was found. */
+struct placed_key {
+	const struct bkey_i *k;
+	u32 class;
+	size_t nr;
+};
+
+static int cmp_placed(const void *_l, const void *_r)
+{
+	const struct placed_key *l = _l, *r = _r;
+
+	if (l->k->k.p.snapshot != r->k->k.p.snapshot)
+		return u64_cmp(l->k->k.p.snapshot, r->k->k.p.snapshot);
+	return u64_cmp(l->class, r->class) ?: u64_cmp(l->nr, r->nr);
+}
+
+/* Sorts @keys, of which the first ones are those of @choice. */
+static int place_keys(const struct choice *choice, struct map_keys *keys)
+{
+	struct placed_key *placed = kvmalloc((keys->d.nr + 1) * sizeof(*placed), GFP_KERNEL);
+
+	if (!placed)
+		return -ENOMEM;
+	for (size_t i = 0; i < keys->d.nr; i++)
+		placed[i] = (struct placed_key){
+			.k = keys->d.data[i],
+			.class = i >= choice->d.nr				   ? 1 :
+				 choice->d.data[i]->source == BCH_UNDELETE_journal ? 0 :
+										     2,
+			.nr = i,
+		};
+	sort(placed, keys->d.nr, sizeof(*placed), cmp_placed, NULL);
+	for (size_t i = 0; i < keys->d.nr; i++)
+		keys->d.data[i] = placed[i].k;
+	kvfree(placed);
+	return 0;
+}
+
+static void drop_hidden(const struct hidings *hidings, struct map_keys *keys)
+{
+	size_t nr = 0;
+
+	darray_for_each(keys->d, k)
+		if (!is_hidden(hidings, &(*k)->k))
+			keys->d.data[nr++] = *k;
+	keys->d.nr = nr;
+}
+
 static int file_map(struct bch_undelete *d, const struct bch_undelete_file *f,
 		    struct undelete_pieces *p)
 {
 	struct map_keys keys = {};
 	struct choice choice = {};
 	struct hidings hidings = {};
-	bool viewed = !f->view;
-	int ret = choose(d, f, UNDELETE_extents, &choice) ?: find_hidings(&choice, &hidings);
+	int ret = choose(d, f, UNDELETE_extents, &choice);
 
-	darray_for_each(choice.d, k) {
-		if ((*k)->source != BCH_UNDELETE_journal && !viewed && !ret) {
-			ret = view_keys(d, f, BTREE_ID_extents, &hidings, &keys);
-			viewed = true;
-		}
-		if (!ret && !is_hidden(&hidings, &(*k)->k->k))
-			ret = darray_push(&keys.d, (*k)->k);
+	darray_for_each(choice.d, k)
+		ret = ret ?: darray_push(&keys.d, (*k)->k);
+	if (f->view && !ret)
+		ret = view_keys(d, f, BTREE_ID_extents, &keys) ?: live_hidings(d, f, &hidings);
+	ret = ret ?: noted_hidings(&choice, &hidings) ?: place_keys(&choice, &keys);
+	if (!ret) {
+		drop_hidden(&hidings, &keys);
+		ret = undelete_paint(keys.d.data, keys.d.nr, p);
 	}
-	if (!viewed && !ret)
-		ret = view_keys(d, f, BTREE_ID_extents, &hidings, &keys);
-	ret = ret ?: undelete_paint(keys.d.data, keys.d.nr, p);
 	darray_exit(&hidings.d);
 	darray_exit(&choice.d);
 	darray_exit(&keys.d);
@@ -514,7 +583,6 @@ int bch_undelete_xattrs(struct bch_undelete *d, const struct bch_undelete_file *
 			int (*fn)(void *arg, const char *name, const void *value, size_t len),
 			void *arg)
 {
-	const struct hidings none = {};
 	struct map_keys keys = {};
 	struct choice choice = {};
 	struct ranked *ranked;
@@ -524,7 +592,7 @@ int bch_undelete_xattrs(struct bch_undelete *d, const struct bch_undelete_file *
 	darray_for_each(choice.d, k)
 		ret = ret ?: darray_push(&keys.d, (*k)->k);
 	if (f->view && !ret)
-		ret = view_keys(d, f, BTREE_ID_xattrs, &none, &keys);
+		ret = view_keys(d, f, BTREE_ID_xattrs, &keys);
 	ranked = ret || !keys.d.nr ? NULL : kvmalloc(keys.d.nr * sizeof(*ranked), GFP_KERNEL);
 	if (keys.d.nr && !ret && !ranked)
 		ret = -ENOMEM;

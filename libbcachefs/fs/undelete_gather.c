@@ -370,11 +370,11 @@ static int file_add(struct bch_undelete *d, const struct undelete_key *k,
 	if (f.is_version && !is_last_version(d, &f))
 		return 0;
 	/*
-	 * What snapshots shared: who of them saw it last is not certain. Where ids were given again,
-	 * neither is whose it was.
+	 * What snapshots shared: where one of them has its own, who saw this last is not certain;
+	 * where ids were given again, neither is whose it was.
 	 */
 	if (f.of_dead && f.seen_from != f.snapshot &&
-	    (d->keys->ids_given_again || undelete_find(d, f.inum, f.seen_from)))
+	    (f.is_version || d->keys->ids_given_again || undelete_find(d, f.inum, f.seen_from)))
 		f.exact = false;
 	f.view = file_view(d, &f);
 	if (!f.deleted_seq)

@@ -115,9 +115,12 @@ static bool seen_path(struct bch_undelete *d, u64 inum, struct undelete_view v,
 	u32 above = undelete_live_above(d, v);
 	struct bch_inode_unpacked u;
 
-	if (entry)
+	/* The nearest one counts. */
+	if (entry && (!above || entry->k->k.p.snapshot <= above))
 		return entry_path(d, entry->k, v, out);
-	return above && !bch_inode_get_at(d->c, above, inum, &u) && path_in(d, &u, above, v, out);
+	if (above && !bch_inode_get_at(d->c, above, inum, &u) && path_in(d, &u, above, v, out))
+		return true;
+	return entry && entry_path(d, entry->k, v, out);
 }
 
 /* The name that a subvolume had at @t; NULL: the one that it has, or it is not known. */
