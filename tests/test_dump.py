@@ -315,7 +315,7 @@ def test_sanitized_image_has_no_labels(bcachefs, real_tool, tmp):
 @pytest.mark.parametrize("sig", (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
 def test_nothing_is_left_of_a_dump_that_is_killed(bcachefs, images, tmp, sig):
     p = subprocess.Popen([bcachefs.path, "dump", "-o", os.path.join(tmp, "d"), *images(image_set("deep"))],
-                         stderr=subprocess.DEVNULL)
+                         stderr=subprocess.DEVNULL, preexec_fn=lambda: signal.signal(sig, signal.SIG_DFL))
     while p.poll() is None and not os.listdir(tmp):
         pass
     p.send_signal(sig)
