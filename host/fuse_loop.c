@@ -130,7 +130,8 @@ static void *server_main(void *arg)
 			hand_over(s);
 		current->will_sleep_arg = s;
 		current->will_sleep = server_will_sleep;
-		if (!l->take(l->arg, fuse_session_fd(l->se), s->buf.mem, n))
+		if (s->buf.flags & FUSE_BUF_IS_FD ||
+		    !l->take(l->arg, fuse_session_fd(l->se), s->buf.mem, n))
 			fuse_session_process_buf(l->se, &s->buf);
 		current->will_sleep = NULL;
 	}
