@@ -113,6 +113,33 @@ static int cmp_namesakes(const void *_l, const void *_r)
 	return l->seq != r->seq ? (l->seq < r->seq ? 1 : -1) : 0;
 }
 
+/* What the name of @w gets, that it differs from others with the same path. */
+static void suffix_to_text(struct printbuf *out, const struct wanted *w)
+{
+	if (w->nth)
+		prt_printf(out, ".%llu", w->f->inum);
+	if (w->nth > 1)
+		prt_printf(out, "~%u", w->nth);
+}
+
+static int cmp_path(const void *path, const void *w)
+{
+	return strcmp(path, ((const struct wanted *)w)->path);
+}
+
+/* Is there a file that was called so itself? */
+static bool name_is_taken(const struct run *r, const struct wanted *w)
+{
+	struct printbuf text = PRINTBUF;
+	bool taken;
+
+	prt_str(&text, w->path);
+	suffix_to_text(&text, w);
+	taken = bsearch(printbuf_str(&text), r->files.data, r->files.nr, sizeof(*w), cmp_path);
+	printbuf_exit(&text);
+	return taken;
+}
+
 /* By path; of one path the one that was deleted last, and then the others by inode. */
 static void sort_wanted(struct run *r)
 {
@@ -124,10 +151,13 @@ static void sort_wanted(struct run *r)
 		for (end = i + 1; end < r->files.nr && !strcmp(w[end].path, w[i].path);)
 			end++;
 		qsort(&w[i + 1], end - i - 1, sizeof(*w), cmp_namesakes);
-		for (size_t j = i + 1; j < end; j++)
-			w[j].nth = j > i + 1 && w[j].f->inum == w[j - 1].f->inum ?
-					   w[j - 1].nth + 1 :
-					   1;
+		for (size_t j = i + 1; j < end; j++) {
+			bool same = j > i + 1 && w[j].f->inum == w[j - 1].f->inum;
+
+			w[j].nth = same ? w[j - 1].nth + 1 : 1;
+			while (name_is_taken(r, &w[j]))
+				w[j].nth++;
+		}
 	}
 }
 
@@ -371,9 +401,8 @@ static char *name_out(const struct wanted *w, char *name)
 
 	if (!w->nth)
 		return name;
-	prt_printf(&text, "%s.%llu", name, w->f->inum);
-	if (w->nth > 1)
-		prt_printf(&text, ".%u", w->nth);
+	prt_str(&text, name);
+	suffix_to_text(&text, w);
 	kfree(name);
 	return printbuf_failed(&text) ? NULL : printbuf_steal(&text);
 }

@@ -3,6 +3,8 @@
 #include <linux/sort.h>
 #include "fs/undelete_keys.h"
 
+#define SUBVOL_STATES_MAX 1024 /* of one root that are looked at for one path */
+
 const struct bkey_i *undelete_key_copy(struct bch_undelete *d, struct bkey_view k)
 {
 	struct undelete_keys *keys = d->keys;
@@ -151,10 +153,10 @@ const struct undelete_subvol *undelete_find_subvol(const struct bch_undelete *d,
 
 	if (i < keys->subvols.nr && s->root == inum && s->snapshot == v.snapshot)
 		return s;
-	for (i = darray_seek(keys->subvols, o, o->root < inum);
-	     i < keys->subvols.nr && keys->subvols.data[i].root == inum; i++) {
+	i = darray_seek(keys->subvols, o, o->root < inum);
+	for (unsigned nr = 0; i < keys->subvols.nr && keys->subvols.data[i].root == inum; i++) {
 		s = &keys->subvols.data[i];
-		if (only && only->id != s->id)
+		if ((only && only->id != s->id) || nr++ == SUBVOL_STATES_MAX)
 			return NULL;
 		only = s;
 	}
