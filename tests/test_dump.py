@@ -174,6 +174,11 @@ def test_existing_output_is_kept_without_force(bcachefs, images, tmp):
     bcachefs.run("undump", out, status=0)
     r = bcachefs.run("undump", out, status=1)
     assert f"{out[:-6]} already exists" in r.err
+    # Of several all are told, and none is begun.
+    other = os.path.join(tmp, "e.qcow2")
+    shutil.copy(out, other)
+    r = bcachefs.run("undump", other, out, out, status=1)
+    assert r.err.count(f"{out[:-6]} already exists") == 2 and not os.path.exists(other[:-6])
 
 
 @pytest.mark.parametrize("damage,message", (
