@@ -444,6 +444,7 @@ def check_nested(bcachefs, image, tmp, seed, steps):
     return found.counts["intact"]
 
 
+@pytest.mark.xdist_group("vm")
 def test_nested_snapshots(bcachefs, vm, tmp):
     images, script = [os.path.join(tmp, f"{seed}.img") for seed in NESTED_SEEDS], "set -e\n"
     for i, (seed, image) in enumerate(zip(NESTED_SEEDS, images)):

@@ -30,7 +30,7 @@ check:
 asan:
 	$(Q)tests/deps.sh build test
 	$(Q)$(AGAIN) all unit-build O=$(O)-asan CFLAGS="-O1 -g -DCONFIG_LOCKDEP" SANITIZE="$(ASAN_FLAGS)"
-	$(Q)BCACHEFS_GOLD=$(or $(BCACHEFS_GOLD),none) RESTORE_SEEDS=20 WITHOUT_VM=1 ASAN_OPTIONS=detect_stack_use_after_return=1 \
+	$(Q)BCACHEFS_GOLD=$(or $(BCACHEFS_GOLD),none) RESTORE_SEEDS=40 WITHOUT_VM=1 ASAN_OPTIONS=detect_stack_use_after_return=1 \
 		UBSAN_OPTIONS=print_stacktrace=1 PYTEST_ARGS=--ignore=tests/test_format_real.py \
 		$(RUN) $(O)-asan unit pytest
 
